@@ -1,0 +1,1 @@
+"""Local features, geometric matching and the evidence for a predicted landmark."""

@@ -1,0 +1,1 @@
+"""Landmark recognition: train, recognise, verify and score. See docs/ARCHITECTURE.md."""

@@ -1,0 +1,1 @@
+"""Ground floor: how a photograph is found, opened safely and refused, and what a record holds."""
