@@ -28,9 +28,7 @@ def atomic_write(path: Path | str, mode: str = "w", *, newline: str | None = Non
         raise ValueError(f"atomic_write takes mode 'w' or 'wb', got {mode!r}")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".partial"
-    )
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".partial")
     try:
         encoding = "utf-8" if mode == "w" else None
         with os.fdopen(descriptor, mode, encoding=encoding, newline=newline) as file:

@@ -1,0 +1,1 @@
+"""The commands of `tfland`, a module each; modules import lightly so that `--help` is quick."""
