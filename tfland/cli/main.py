@@ -10,8 +10,8 @@ from tfrecords_builder.terminal import CONTEXT_SETTINGS, run_app
 app = typer.Typer(
     name="tfland",
     help="Landmark recognition from photographs: build shards, train, predict, verify, score.",
-    epilog="Exit codes: 0 done; 1 failed check, missing file; 2 invalid options, configuration, CSV; 3 done with refusals. "
-    "--debug, anywhere, shows tracebacks.",
+    epilog="Exit codes: 0 done; 1 failed check, missing file; 2 invalid options, configuration, CSV; "
+    "3 done, with refusals. --debug, anywhere, shows tracebacks.",
     context_settings=CONTEXT_SETTINGS,
     no_args_is_help=True,
     add_completion=False,

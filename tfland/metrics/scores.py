@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from delf_verify.decision import Verdict
 
+from delf_verify.decision import Verdict
 from tfland.metrics.bootstrap import Predictions
 from tfland.metrics.gap import Truth, average_precision, count_landmark_queries, gap, kaggle_order, relevance
 from tfrecords_builder import catalog, schema
