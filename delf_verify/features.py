@@ -1,0 +1,83 @@
+"""Local features of one image, and what an extractor of them must offer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class LocalFeatures:
+    """The local features of one image; row i of every array describes feature i.
+
+    Attributes:
+        locations_yx: [N, 2] float32, centres (y, x) in pixels of the original image; the centre of the top left
+            pixel is (0, 0).
+        descriptors: [N, D] float32; every extractor of ours gives rows of unit length.
+        scores: [N] float32, strength of a feature, higher is better (attention of DELF, response of SIFT).
+        scales: [N] float32, size of a feature relative to the extractor's smallest one.
+
+    Raises:
+        ValueError: the shapes do not fit together, or a value is not finite.
+    """
+
+    locations_yx: FloatArray
+    descriptors: FloatArray
+    scores: FloatArray
+    scales: FloatArray
+
+    def __post_init__(self) -> None:
+        for name in ("locations_yx", "descriptors", "scores", "scales"):
+            array = np.ascontiguousarray(getattr(self, name), dtype=np.float32)
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} holds a value that is not finite (NaN or infinity); check the extractor")
+            object.__setattr__(self, name, array)
+        count = len(self.locations_yx)
+        if self.locations_yx.shape != (count, 2):
+            raise ValueError(f"locations_yx must have the shape [N, 2], got {list(self.locations_yx.shape)}")
+        if self.descriptors.ndim != 2 or len(self.descriptors) != count:
+            raise ValueError(f"descriptors must be [{count}, D] like locations_yx, got {list(self.descriptors.shape)}")
+        for name in ("scores", "scales"):
+            if getattr(self, name).shape != (count,):
+                raise ValueError(f"{name} must be [{count}] like locations_yx, got {list(getattr(self, name).shape)}")
+
+    @classmethod
+    def empty(cls, dimension: int) -> "LocalFeatures":
+        """No features at all, a normal outcome for a blank image; `dimension` is the descriptors' length."""
+        none = np.zeros(0, np.float32)
+        return cls(np.zeros((0, 2), np.float32), np.zeros((0, dimension), np.float32), none, none)
+
+    def __len__(self) -> int:
+        return len(self.locations_yx)
+
+    def take(self, indices: NDArray[np.integer] | Sequence[int]) -> "LocalFeatures":
+        """The features of the given rows, in the order given."""
+        rows = np.asarray(indices, dtype=np.int64)
+        return LocalFeatures(self.locations_yx[rows], self.descriptors[rows], self.scores[rows], self.scales[rows])
+
+    def strongest(self, count: int) -> "LocalFeatures":
+        """At most `count` features of the highest scores, best first; equal scores keep their order."""
+        return self.take(np.argsort(-self.scores, kind="stable")[:count])
+
+
+@runtime_checkable
+class Extractor(Protocol):
+    """Turns an image into local features.
+
+    Attributes:
+        fingerprint: names the algorithm, its version and every setting that changes its features. Features of two
+            fingerprints are never compared or stored together.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """See the class."""
+        ...
+
+    def extract(self, image: NDArray[np.uint8]) -> LocalFeatures:
+        """The features of an image [H, W, 3] uint8 RGB; an empty `LocalFeatures` where there are none."""
+        ...

@@ -1,0 +1,160 @@
+"""Exact nearest neighbours of descriptors, by two engines that find the same ones.
+
+"kdtree" is scipy's cKDTree (what seed 003 and DELF use); "exact" is a blocked matrix product, many times faster in 40
+and more dimensions, where a KD-tree visits nearly every leaf.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+class DescriptorIndex:
+    """Descriptors that can be searched; each engine's structure is built when it is first used.
+
+    Args:
+        descriptors: [M, D] float32, finite.
+    """
+
+    def __init__(self, descriptors: Floats) -> None:
+        self.descriptors = _checked(descriptors)
+
+    def __len__(self) -> int:
+        return len(self.descriptors)
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        """The KD-tree over the descriptors."""
+        return cKDTree(self.descriptors)
+
+    @cached_property
+    def augmented(self) -> Floats:
+        """[M, D + 1] float32, rows (x, |x|²): times (-2q, 1) that is |q - x|² - |q|², in one product."""
+        squares = np.einsum("md,md->m", self.descriptors, self.descriptors, dtype=np.float64)
+        return np.column_stack([self.descriptors, squares]).astype(np.float32)
+
+    def neighbors(
+        self, queries: Floats, count: int, max_distance: float | None, engine: str
+    ) -> tuple[Floats, Integers]:
+        """The nearest descriptors of each query, nearest first, equal distances by row.
+
+        Args:
+            queries: [N, D] float32, finite.
+            count: K, how many at most.
+            max_distance: none farther than this; None sets no limit.
+            engine: "exact" or "kdtree".
+
+        Returns:
+            distances [N, K] float32 and rows [N, K] int64; inf and -1 where there is no further neighbour.
+
+        Raises:
+            ValueError: the dimensions differ or a value is not finite.
+        """
+        queries = _checked(queries)
+        if queries.shape[1] != self.descriptors.shape[1]:
+            raise ValueError(
+                f"query descriptors have {queries.shape[1]} dimensions, the index has "
+                f"{self.descriptors.shape[1]}: use one extractor for both"
+            )
+        if not len(queries) or not len(self):
+            return np.full((len(queries), count), np.inf, np.float32), np.full((len(queries), count), -1)
+        limit = np.inf if max_distance is None else max_distance
+        return ENGINES[engine](self, queries, count, limit)
+
+
+def _checked(descriptors: Floats) -> Floats:
+    descriptors = np.ascontiguousarray(descriptors, dtype=np.float32)
+    if descriptors.ndim != 2:
+        raise ValueError(f"descriptors must be [N, D], got the shape {list(descriptors.shape)}")
+    if not np.isfinite(descriptors).all():
+        raise ValueError("a descriptor holds a value that is not finite (NaN or infinity); check the extractor")
+    return descriptors
+
+
+def _search_kdtree(index: DescriptorIndex, queries: Floats, count: int, limit: float) -> tuple[Floats, Integers]:
+    # The tree keeps what is strictly nearer than its bound; ours includes the limit.
+    bound = np.nextafter(limit, np.inf)
+    distances, rows = index.tree.query(queries, k=np.arange(1, count + 1), distance_upper_bound=bound)
+    rows = np.where(np.isfinite(distances), rows, -1).astype(np.int64)
+    return distances.astype(np.float32), rows
+
+
+# Blocks of the product: 128 x 4096 float32 stay in a core's second-level cache while they are compared.
+QUERY_BLOCK = 128
+INDEX_BLOCK = 4096
+
+
+def _search_exact(
+    index: DescriptorIndex,
+    queries: Floats,
+    count: int,
+    limit: float,
+    query_block: int = QUERY_BLOCK,
+    index_block: int = INDEX_BLOCK,
+) -> tuple[Floats, Integers]:
+    """See `DescriptorIndex.neighbors`; the result does not depend on the sizes of the blocks.
+
+    The float32 product only proposes candidates: everything that rounding could have put among the K nearest.
+    Their distances are then computed again from differences in float64, which decide.
+    """
+    distances = np.full((len(queries), count), np.inf, np.float32)
+    rows = np.full((len(queries), count), -1, np.int64)
+    for start in range(0, len(queries), query_block):
+        block = queries[start : start + query_block]
+        candidates = _propose(index.augmented, block, count, limit, index_block)
+        part = slice(start, start + len(block))
+        distances[part], rows[part] = _select(index.descriptors, block, *candidates, count, limit)
+    return distances, rows
+
+
+def _propose(
+    augmented: Floats, queries: Floats, count: int, limit: float, index_block: int
+) -> tuple[Integers, Integers]:
+    """Pairs (query row, index row) that hold every one of the K nearest within the limit, and few others."""
+    squares = np.einsum("nd,nd->n", queries, queries)
+    lifted = np.column_stack([-2 * queries, np.ones(len(queries), np.float32)]).astype(np.float32)
+    # Bound of the rounding error of |x|² - 2 q·x in float32, any order of summation: (D + 2) units in the last
+    # place of the sum of the terms' sizes, which (|q| + |x|)² bounds; twice, for |q|² and the limit.
+    largest = np.sqrt(augmented[:, -1].max())
+    slack = 2 * (queries.shape[1] + 2) * np.finfo(np.float32).eps * (np.sqrt(squares) + largest) ** 2
+    bounds = (np.minimum(limit, 1e18) ** 2 - squares + slack).astype(np.float32)
+    found_queries, found_rows = [], []
+    for start in range(0, len(augmented), index_block):
+        values = lifted @ augmented[start : start + index_block].T
+        flat = np.flatnonzero(values <= bounds[:, None])
+        query_rows, columns = np.divmod(flat, values.shape[1])
+        found_queries.append(query_rows)
+        found_rows.append(columns + start)
+    return np.concatenate(found_queries), np.concatenate(found_rows)
+
+
+def _select(
+    descriptors: Floats, queries: Floats, query_rows: Integers, rows: Integers, count: int, limit: float
+) -> tuple[Floats, Integers]:
+    """The K nearest of the proposed pairs, by (distance in float64, row)."""
+    differences = queries[query_rows].astype(np.float64) - descriptors[rows]
+    exact = np.sqrt(np.einsum("cd,cd->c", differences, differences))
+    keep = exact <= limit
+    query_rows, rows, exact = query_rows[keep], rows[keep], exact[keep]
+    order = np.lexsort((rows, exact, query_rows))
+    query_rows, rows, exact = query_rows[order], rows[order], exact[order]
+    first = np.searchsorted(query_rows, np.arange(len(queries)))
+    rank = np.arange(len(rows)) - first[query_rows]
+    near = rank < count
+    distances = np.full((len(queries), count), np.inf, np.float32)
+    neighbors = np.full((len(queries), count), -1, np.int64)
+    distances[query_rows[near], rank[near]] = exact[near]
+    neighbors[query_rows[near], rank[near]] = rows[near]
+    return distances, neighbors
+
+
+ENGINES: dict[str, Callable[..., tuple[Floats, Integers]]] = {
+    "exact": _search_exact,
+    "kdtree": _search_kdtree,
+}
