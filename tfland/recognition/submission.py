@@ -1,0 +1,61 @@
+"""Predictions as files: Kaggle's submission form, and candidates with several rows a query."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tfrecords_builder import schema
+from tfrecords_builder.atomic import atomic_write
+
+
+def rank_candidates(probabilities: np.ndarray, landmark_ids: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the `count` most probable landmarks of every query and their scores, best first.
+
+    Equal scores are ordered by landmark, ascending, so that the result never depends on the sort.
+
+    Args:
+        probabilities: [N, C] float.
+        landmark_ids: [C] int, ascending: the landmark of every class.
+        count: candidates a query; more than C gives C.
+
+    Returns:
+        [N, count] int landmarks and [N, count] float scores.
+    """
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
+    return landmark_ids[best], np.take_along_axis(probabilities, best, axis=1)
+
+
+def write_submission(path: Path, ids: list[str], predictions: pd.DataFrame) -> None:
+    """Writes Kaggle's form `id,landmarks`: a line a query, empty where nothing is predicted.
+
+    Args:
+        path: the CSV to write.
+        ids: every query, in the order of the lines.
+        predictions: columns id, landmark_id, score; at most one row a query.
+    """
+    cells = {
+        row.id: f"{row.landmark_id} {_number(row.score)}"
+        for row in predictions[[schema.ID, schema.LANDMARK, schema.SCORE]].itertuples(index=False)
+    }
+    with atomic_write(path) as file:
+        file.write(f"{schema.ID},{schema.LANDMARKS}\n")
+        file.writelines(f"{query},{cells.get(query, '')}\n" for query in ids)
+
+
+def write_candidates(path: Path, candidates: pd.DataFrame) -> None:
+    """Writes `id,landmark_id,score`, one row a candidate.
+
+    Args:
+        path: the CSV to write.
+        candidates: those columns, best first within a query.
+    """
+    with atomic_write(path) as file:
+        file.write(f"{schema.ID},{schema.LANDMARK},{schema.SCORE}\n")
+        for row in candidates[[schema.ID, schema.LANDMARK, schema.SCORE]].itertuples(index=False):
+            file.write(f"{row.id},{row.landmark_id},{_number(row.score)}\n")
+
+
+def _number(score: float) -> str:
+    # Nine digits bring a float32 back exactly, so that ties in the file are ties in the model.
+    return f"{score:.9g}"
