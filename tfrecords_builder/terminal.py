@@ -138,7 +138,7 @@ class Progress:
         self._description, self._total, self._unit = description, total, unit
         self._started = self._last_line = time.monotonic()
         self._skipped = 0
-        self._bar = None
+        self._bar: Any = None  # rich.progress.Progress, which is imported only where there is a terminal
         self.done = 0
         self.refused = 0
 

@@ -1,0 +1,231 @@
+"""Reads the CSV files of Google Landmarks v2 and of the Kaggle challenges into tables.
+
+Every error is a ValueError that names the file, the line and the value. Lines count as in an editor: the header is
+line 1 (fields that contain line breaks, which no such file has, would shift the count).
+"""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tfrecords_builder.csv_table import first_bad, line_of, parse_integers, read_columns, read_header
+from tfrecords_builder.schema import (
+    ID,
+    IMAGES,
+    LANDMARK,
+    LANDMARKS,
+    NO_LANDMARK_ID,
+    SCORE,
+    URL,
+    USAGE,
+)
+
+# Ids become file names: no separator, no leading dot or dash, nothing that a file system could read otherwise.
+_ID_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]+)*"
+_ID = re.compile(_ID_PATTERN)
+_MAX_ID_LENGTH = 128
+# A table of queries has no landmark column; any other column in it is likelier a misspelt one than a further one.
+_QUERY_COLUMNS = frozenset({ID, URL, "author", "license", "title"})
+_USAGES = ("Public", "Private", "Ignored")
+_NUMBER = r"[+\-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+\-]?[0-9]+)?"
+
+
+def validate_id(text: str) -> str:
+    """Returns `text` if it may be the id of a photograph, which becomes a file name.
+
+    Raises:
+        ValueError: it could lead elsewhere, such as "../../etc/passwd".
+    """
+    if len(text) > _MAX_ID_LENGTH or not _ID.fullmatch(text):
+        raise ValueError(_bad_id(text))
+    return text
+
+
+def read_photographs(path: Path | str, *, known_landmarks: Collection[int] | None = None) -> pd.DataFrame:
+    """Returns the photographs of a CSV file, in its order.
+
+    Args:
+        path: one of `id,landmark_id` and `id,url,landmark_id` (train.csv), `landmark_id,images` (train_clean.csv; ids
+            separated by spaces) or `id` (test.csv; url, author, license and title
+            may follow). Further columns beside landmark_id are allowed and dropped.
+        known_landmarks: the landmarks that may occur; None allows any.
+
+    Returns:
+        Columns id (text) and landmark_id (int64; NO_LANDMARK_ID in the form without landmarks).
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: the header is of none of these forms, or a row has a bad or repeated id, or a landmark that is not
+            an integer or not known.
+    """
+    header = read_header(path)
+    if LANDMARK in header and IMAGES in header:
+        ids, landmarks, lines = _read_clean(path)
+    elif LANDMARK in header:
+        table = read_columns(path, [ID, LANDMARK])
+        ids, landmarks, lines = table[ID], parse_integers(path, table[LANDMARK]), None
+    elif ID in header and _QUERY_COLUMNS.issuperset(header):
+        ids, lines = read_columns(path, [ID])[ID], None
+        landmarks = np.full(len(ids), NO_LANDMARK_ID, np.int64)
+    else:
+        raise ValueError(
+            f"{path}: its header is {','.join(header)}; expected id,landmark_id or id,url,landmark_id or "
+            "landmark_id,images or id"
+        )
+    _check_ids(path, ids, lines)
+    if known_landmarks is not None:
+        _check_known(path, landmarks, known_landmarks, lines)
+    return pd.DataFrame({ID: ids.to_numpy(), LANDMARK: landmarks})
+
+
+def read_solution(path: Path | str) -> pd.DataFrame:
+    """Returns a solution (`id,landmarks,Usage`), in the file's order.
+
+    Returns:
+        Columns id (text), landmarks (tuples of int; empty for a photograph without a landmark) and usage ("Public",
+        "Private" or "Ignored").
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a column is missing or a row is not as described.
+    """
+    table = read_columns(path, [ID, LANDMARKS, USAGE])
+    _check_ids(path, table[ID], None)
+    row = first_bad(table[USAGE].isin(_USAGES))
+    if row is not None:
+        raise ValueError(
+            f"{path}, line {line_of(row)}: Usage {table[USAGE].iloc[row]!r} is none of {', '.join(_USAGES)}"
+        )
+    row = first_bad(table[LANDMARKS].str.fullmatch(r" *(?:[0-9]{1,18}(?: +|$))*").fillna(False))
+    if row is not None:
+        raise ValueError(
+            f"{path}, line {line_of(row)}: landmarks {table[LANDMARKS].iloc[row]!r} are not whole numbers "
+            "separated by spaces"
+        )
+    landmarks = [tuple(int(token) for token in cell.split()) for cell in table[LANDMARKS]]
+    return pd.DataFrame(
+        {ID: table[ID].to_numpy(), LANDMARKS: pd.Series(landmarks, dtype=object), "usage": table[USAGE]}
+    )
+
+
+def read_submission(path: Path | str) -> pd.DataFrame:
+    """Returns predictions in Kaggle's form (`id,landmarks`, a cell being "<landmark_id> <score>" or empty).
+
+    Returns:
+        Columns id (text), landmark_id (int64) and score (float64), in the file's order; an empty prediction has
+        NO_LANDMARK_ID and NaN.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a column is missing, an id is bad or repeated, or a cell is not two tokens with a finite score.
+    """
+    table = read_columns(path, [ID, LANDMARKS])
+    _check_ids(path, table[ID], None)
+    cells = table[LANDMARKS].fillna("").str.strip()
+    tokens = cells.str.split()
+    counts = np.array([len(cell) for cell in tokens], np.int64)
+    row = first_bad((counts == 0) | (counts == 2))
+    if row is not None:
+        raise ValueError(
+            f"{path}, line {line_of(row)}: landmarks {cells.iloc[row]!r} has {counts[row]} tokens; expected "
+            "'<landmark_id> <score>' or nothing"
+        )
+    given = np.flatnonzero(counts == 2)
+    landmarks = np.full(len(table), NO_LANDMARK_ID, np.int64)
+    scores = np.full(len(table), np.nan)
+    lines = given + line_of(0)
+    landmarks[given] = parse_integers(path, tokens.str[0].iloc[given].rename(LANDMARK), lines)
+    scores[given] = _parse_scores(path, tokens.str[1].iloc[given], lines)
+    return pd.DataFrame({ID: table[ID].to_numpy(), LANDMARK: landmarks, SCORE: scores})
+
+
+def read_candidates(path: Path | str) -> pd.DataFrame:
+    """Returns predictions with several candidates a photograph (`id,landmark_id,score`, one row each).
+
+    Returns:
+        Columns id (text), landmark_id (int64) and score (float64), in the file's order.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a column is missing, or a row has a bad id, a landmark that is no integer, a score that is not
+            finite, or repeats a photograph's landmark.
+    """
+    table = read_columns(path, [ID, LANDMARK, SCORE])
+    _check_id_form(path, table[ID], None)
+    landmarks = parse_integers(path, table[LANDMARK])
+    scores = _parse_scores(path, table[SCORE], np.arange(len(table)) + line_of(0))
+    candidates = pd.DataFrame({ID: table[ID].to_numpy(), LANDMARK: landmarks, SCORE: scores})
+    row = first_bad(~candidates.duplicated([ID, LANDMARK]))
+    if row is not None:
+        raise ValueError(
+            f"{path}, line {line_of(row)}: id {candidates[ID].iloc[row]!r} has landmark {landmarks[row]} twice"
+        )
+    return candidates
+
+
+def _read_clean(path: Path | str) -> tuple[pd.Series, np.ndarray, np.ndarray]:
+    table = read_columns(path, [LANDMARK, IMAGES])
+    landmarks = parse_integers(path, table[LANDMARK])
+    row = first_bad(~table[LANDMARK].duplicated())
+    if row is not None:
+        raise ValueError(f"{path}, line {line_of(row)}: landmark_id {landmarks[row]} occurs twice")
+    lists = [cell.split() if isinstance(cell, str) else [] for cell in table[IMAGES]]
+    counts = np.array([len(ids) for ids in lists], np.int64)
+    row = first_bad(counts > 0)
+    if row is not None:
+        raise ValueError(f"{path}, line {line_of(row)}: landmark {landmarks[row]} has no images")
+    ids = pd.Series([image_id for ids in lists for image_id in ids], name=ID, dtype=str)
+    return ids, np.repeat(landmarks, counts), np.repeat(np.arange(len(table)) + line_of(0), counts)
+
+
+def _check_ids(path: Path | str, ids: pd.Series, lines: np.ndarray | None) -> None:
+    _check_id_form(path, ids, lines)
+    row = first_bad(~ids.duplicated())
+    if row is not None:
+        first = int((ids == ids.iloc[row]).to_numpy().argmax())
+        raise ValueError(
+            f"{path}, line {_line(row, lines)}: id {ids.iloc[row]!r} is already on line {_line(first, lines)}; "
+            "an id may occur once"
+        )
+
+
+def _check_id_form(path: Path | str, ids: pd.Series, lines: np.ndarray | None) -> None:
+    good = ids.str.fullmatch(_ID_PATTERN).fillna(False) & (ids.str.len() <= _MAX_ID_LENGTH)
+    row = first_bad(good)
+    if row is not None:
+        raise ValueError(f"{path}, line {_line(row, lines)}: {_bad_id(ids.iloc[row])}")
+
+
+def _check_known(path: Path | str, landmarks: np.ndarray, known: Collection[int], lines: np.ndarray | None) -> None:
+    row = first_bad(np.isin(landmarks, [NO_LANDMARK_ID, *known]))
+    if row is not None:
+        unknown = np.setdiff1d(landmarks, [NO_LANDMARK_ID, *known])
+        raise ValueError(
+            f"{path}, line {_line(row, lines)}: landmark {landmarks[row]} is not among the {len(known)} known "
+            f"landmarks ({len(unknown)} such landmarks in the file); drop its rows or use the right labels"
+        )
+
+
+def _parse_scores(path: Path | str, texts: pd.Series, lines: np.ndarray) -> np.ndarray:
+    # Written out instead of float(): that also takes "nan", "inf" and "1_000".
+    row = first_bad(texts.str.fullmatch(_NUMBER).fillna(False))
+    if row is None:
+        scores = texts.astype("float64").to_numpy()
+        row = first_bad(np.isfinite(scores))
+        if row is None:
+            return scores
+    raise ValueError(f"{path}, line {lines[row]}: score {texts.iloc[row]!r} is not a finite number")
+
+
+def _bad_id(text: object) -> str:
+    return (
+        f"id {str(text)[:200]!r} cannot be a file name: use ASCII letters, digits, '_', '-' and single inner dots, "
+        f"at most {_MAX_ID_LENGTH}"
+    )
+
+
+def _line(row: int, lines: np.ndarray | None) -> int:
+    return line_of(row) if lines is None else int(lines[row])

@@ -1,0 +1,101 @@
+"""Reads CSV files of millions of rows, with errors that name file, line and value."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+_HEADER_LINES = 1
+_INT64_DIGITS = 18
+
+
+def read_header(path: Path | str) -> list[str]:
+    """Returns the column names of a CSV file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is empty or not UTF-8.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no CSV file at {path}")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = file.readline(100_000).rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text: {error}") from error
+    if not header:
+        raise ValueError(f"{path} is empty: expected a header line such as id,landmark_id")
+    return [column.strip().strip('"') for column in header.split(",")]
+
+
+def read_columns(path: Path | str, columns: Sequence[str]) -> pd.DataFrame:
+    """Returns the named columns of a CSV file as text; other columns are not kept.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a column is missing, there are no rows or ones with too many fields, or the text is not
+            UTF-8.
+    """
+    path = Path(path)
+    header = read_header(path)
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise ValueError(f"{path} has no column {', '.join(missing)}; its header is {','.join(header)}")
+    if len(set(header)) != len(header):
+        raise ValueError(f"{path} names a column twice: its header is {','.join(header)}")
+    try:
+        with warnings.catch_warnings():
+            # A row with more fields than the header would only be warned about, and cut.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                path,
+                dtype=str,
+                names=header,
+                header=0,
+                index_col=False,
+                keep_default_na=False,
+                skip_blank_lines=False,
+                encoding="utf-8-sig",
+            )
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text: {error}") from error
+    except pd.errors.ParserWarning as error:
+        raise ValueError(f"{path}: its rows have more fields than its header {','.join(header)}") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
+        raise ValueError(f"{path} is not a well-formed CSV file: {reason}") from error
+    if table.empty:
+        raise ValueError(f"{path} has a header ({','.join(header)}) and no rows")
+    return table[list(columns)]
+
+
+def line_of(row: int) -> int:
+    """Returns the line of a CSV file that holds row number `row` (from 0), for messages."""
+    return row + _HEADER_LINES + 1
+
+
+def first_bad(is_good: pd.Series | np.ndarray) -> int | None:
+    """Returns the number of the first row that is not good, or None."""
+    bad = ~np.asarray(is_good, dtype=bool)
+    return int(bad.argmax()) if bad.any() else None
+
+
+def parse_integers(path: Path | str, column: pd.Series, lines: np.ndarray | None = None) -> np.ndarray:
+    """Returns a text column as int64 [N], none negative.
+
+    Args:
+        path: for the message.
+        column: the texts.
+        lines: line numbers of the rows, if they are not simply in order.
+
+    Raises:
+        ValueError: a value is not an integer from 0 to 10**18.
+    """
+    row = first_bad(column.str.fullmatch(rf"[0-9]{{1,{_INT64_DIGITS}}}").fillna(False))
+    if row is not None:
+        line = line_of(row) if lines is None else int(lines[row])
+        raise ValueError(f"{path}, line {line}: {column.name} {column.iloc[row]!r} is not a whole number of at least 0")
+    return column.astype("int64").to_numpy()

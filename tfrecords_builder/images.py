@@ -1,0 +1,273 @@
+"""Opens photographs of unknown origin: each becomes an upright RGB array or is refused with a typed reason.
+
+Rules: the pixel limit is checked from the header, before anything is decoded; EXIF orientation is applied; CMYK, grey,
+palette and 16-bit images become 8-bit RGB; transparency is laid over white; colour profiles (ICC) are ignored; of an
+animation the first frame counts. The format is found from the bytes, never from the file's name.
+"""
+
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import ExifTags, Image
+
+from tfrecords_builder.catalog import validate_id
+from tfrecords_builder.image_limits import DEFAULT_LIMITS as DEFAULT_LIMITS
+from tfrecords_builder.image_limits import ImageLimits as ImageLimits
+from tfrecords_builder.image_limits import ImageRefused as ImageRefused
+from tfrecords_builder.image_limits import Refusal as Refusal
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+# Known formats that are not decoded: named in the refusal so that a user knows what to convert.
+_UNSUPPORTED_SIGNATURES = {
+    b"II*\x00": "TIFF",
+    b"MM\x00*": "TIFF",
+    b"8BPS": "Photoshop",
+    b"%PDF": "PDF",
+    b"<svg": "SVG",
+    b"<?xml": "XML or SVG",
+    b"\x00\x00\x00\x0cjP  ": "JPEG 2000",
+}
+_HEIF_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
+_WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What a photograph's first bytes say.
+
+    Attributes:
+        format: "JPEG", "PNG", "WEBP", "GIF" or "BMP".
+        mode: Pillow's mode, such as "RGB", "L", "CMYK", "P", "I;16".
+        height: stored height in pixels, before EXIF orientation.
+        width: stored width in pixels, before EXIF orientation.
+        orientation: EXIF orientation, 1 (upright) to 8; 1 if absent, broken or, for PNG, after the pixels.
+    """
+
+    format: str
+    mode: str
+    height: int
+    width: int
+    orientation: int
+
+
+def locate(root: Path, image_id: str) -> Path:
+    """Returns the file of a photograph below `root`: a/b/c/abc….jpg as in GLDv2, else abc….jpg.
+
+    Raises:
+        ValueError: the id cannot be a file name.
+        ImageRefused: MISSING if there is none; OUTSIDE if it is a link that leads out of `root`.
+    """
+    validate_id(image_id)
+    name = f"{image_id}.jpg"
+    for path in (root.joinpath(*image_id[:3], name), root / name):
+        if path.is_file():
+            if not os.path.realpath(path).startswith(os.path.realpath(root) + os.sep):
+                raise ImageRefused(Refusal.OUTSIDE, f"{path} is a link to a file outside {root}")
+            return path
+    raise ImageRefused(Refusal.MISSING, f"no {'/'.join(image_id[:3])}/{name} and no {name} in {root}")
+
+
+def read_image(path: Path | str, limits: ImageLimits = DEFAULT_LIMITS) -> np.ndarray:
+    """Returns a photograph as uint8 RGB [H, W, 3], upright.
+
+    Raises:
+        ImageRefused: it cannot be used.
+    """
+    return decode_image(read_bytes(path, limits), limits)
+
+
+def read_bytes(path: Path | str, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
+    """Returns a photograph's bytes.
+
+    Raises:
+        ImageRefused: MISSING, EMPTY, UNREADABLE, or TOO_LARGE (checked before reading).
+    """
+    path = Path(path)
+    try:
+        # A pipe or a device would block for ever: only regular files are opened.
+        if not path.is_file():
+            raise ImageRefused(Refusal.MISSING, f"{path} is no file")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > limits.max_bytes:
+                raise ImageRefused(Refusal.TOO_LARGE, f"{size} bytes, the limit is {limits.max_bytes}")
+            data = file.read(limits.max_bytes + 1)
+    except OSError as error:
+        raise ImageRefused(Refusal.UNREADABLE, f"{path}: {error.strerror or error}") from error
+    if not data:
+        raise ImageRefused(Refusal.EMPTY, "0 bytes")
+    return data
+
+
+def read_header(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Header:
+    """Returns what the first bytes say, having decoded nothing.
+
+    Raises:
+        ImageRefused: not an image, an unsupported format, or beyond the limits.
+    """
+    image = _open(data, limits)
+    return Header(
+        format=_format(image),
+        mode=image.mode,
+        height=image.height,
+        width=image.width,
+        orientation=_orientation(image),
+    )
+
+
+def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS, *, max_side: int = 0) -> np.ndarray:
+    """Returns an encoded photograph as uint8 RGB [H, W, 3], upright.
+
+    Args:
+        data: the file's bytes.
+        limits: what is refused.
+        max_side: longest side of the result in pixels; 0 keeps the size. JPEGs are then decoded at a fraction of
+            their size where that loses nothing visible, which is several times faster.
+
+    Raises:
+        ImageRefused: it cannot be used.
+    """
+    header = read_header(data, limits)
+    pixels = None
+    if header.format == "JPEG" and header.mode in ("RGB", "L"):
+        pixels = _decode_jpeg_fast(data, header, max_side)
+    if pixels is None:
+        pixels, orientation = _decode_any(data, limits)
+    else:
+        orientation = header.orientation
+    if max_side:
+        pixels = resize_longest_side(pixels, max_side)
+    return _upright(pixels, orientation)
+
+
+def resize_longest_side(image: np.ndarray, max_side: int) -> np.ndarray:
+    """Returns `image` (uint8 [H, W, 3]) shrunk so that its longest side is `max_side` pixels; never enlarged."""
+    height, width = image.shape[:2]
+    factor = max_side / max(height, width)
+    if factor >= 1:
+        return image
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    # Area averaging is the one OpenCV filter that does not alias when it shrinks.
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def encode_jpeg(image: np.ndarray, quality: int = 95) -> bytes:
+    """Returns uint8 RGB [H, W, 3] as a baseline JPEG.
+
+    Raises:
+        ValueError: OpenCV cannot encode the array.
+    """
+    encoded, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not encoded:
+        raise ValueError(f"an array of shape {image.shape} and type {image.dtype} cannot become a JPEG")
+    return data.tobytes()
+
+
+def _open(data: bytes, limits: ImageLimits) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            # Our own limit, below, is the one that is applied and reported.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except Image.DecompressionBombError as error:
+        raise ImageRefused(Refusal.TOO_LARGE, str(error)) from error
+    except Exception as error:  # Pillow's parsers raise nearly any type on hostile bytes
+        raise _unidentified(data, error) from error
+    if image.width * image.height > limits.max_pixels:
+        raise ImageRefused(
+            Refusal.TOO_LARGE, f"{image.width} x {image.height} pixels, the limit is {limits.max_pixels}"
+        )
+    if min(image.width, image.height) < limits.min_side:
+        raise ImageRefused(
+            Refusal.TOO_SMALL, f"{image.width} x {image.height} pixels, the shortest side is {limits.min_side}"
+        )
+    return image
+
+
+def _unidentified(data: bytes, error: Exception) -> ImageRefused:
+    for signature, name in _UNSUPPORTED_SIGNATURES.items():
+        if data.startswith(signature):
+            return ImageRefused(Refusal.UNSUPPORTED, f"{name} is not read; convert it to JPEG or PNG")
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        return ImageRefused(Refusal.UNSUPPORTED, "HEIF/AVIF is not read; convert it to JPEG or PNG")
+    if data.startswith(b"\xff\xd8\xff"):
+        return ImageRefused(Refusal.TRUNCATED, f"a JPEG without a whole header ({len(data)} bytes)")
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return ImageRefused(Refusal.TRUNCATED, f"a PNG without a whole header ({len(data)} bytes)")
+    return ImageRefused(Refusal.NOT_AN_IMAGE, f"starts with {data[:8]!r} ({type(error).__name__})")
+
+
+def _format(image: Image.Image) -> str:
+    # A JPEG that holds further pictures (phones, 3-D cameras) is Pillow's MPO; its first picture is a plain JPEG.
+    return "JPEG" if image.format == "MPO" else str(image.format)
+
+
+def _orientation(image: Image.Image) -> int:
+    # PNG keeps EXIF possibly after the pixels, which are not decoded here: `_decode_any` asks again.
+    exif = image.info.get("exif")
+    if image.format not in ("JPEG", "MPO") and not exif:
+        return 1
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # a broken EXIF block, of which any parser error may come, says nothing about the pixels
+        return 1
+    return orientation if orientation in range(1, 9) else 1
+
+
+def _decode_jpeg_fast(data: bytes, header: Header, max_side: int) -> np.ndarray | None:
+    """Returns the pixels by OpenCV (twice as fast as Pillow), or None where it finds the data broken."""
+    flag = cv2.IMREAD_COLOR
+    if max_side:
+        longest = max(header.height, header.width)
+        for divisor, reduced in (
+            (8, cv2.IMREAD_REDUCED_COLOR_8),
+            (4, cv2.IMREAD_REDUCED_COLOR_4),
+            (2, cv2.IMREAD_REDUCED_COLOR_2),
+        ):
+            if longest // divisor >= max_side:
+                flag = reduced
+                break
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+    return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _decode_any(data: bytes, limits: ImageLimits) -> tuple[np.ndarray, int]:
+    image = _open(data, limits)
+    try:
+        image.load()
+        pixels = _to_rgb(image)
+    except ImageRefused:
+        raise
+    except Exception as error:  # Pillow's decoders raise nearly any type on hostile bytes
+        truncated = "truncated" in str(error) or isinstance(error, EOFError)
+        reason = Refusal.TRUNCATED if truncated else Refusal.CORRUPT
+        raise ImageRefused(reason, f"{_format(image)}: {error or type(error).__name__}") from error
+    return pixels, _orientation(image)
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I;16") or image.mode == "I":
+        grey = np.asarray(image).astype(np.uint16)
+        # The high byte, as Pillow and OpenCV do for 16-bit colour.
+        return np.repeat((grey >> 8).astype(np.uint8)[..., None], 3, axis=-1)
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        canvas = Image.new("RGBA", layer.size, (*_WHITE, 255))
+        return np.asarray(Image.alpha_composite(canvas, layer).convert("RGB"))
+    return np.asarray(image.convert("RGB"))
+
+
+def _upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    """Undoes EXIF orientation (CIPA DC-008, tag 0x0112): values 5-8 swap the axes, then flips follow."""
+    if orientation >= 5:
+        image = image.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    return np.ascontiguousarray(image)
