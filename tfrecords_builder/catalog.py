@@ -4,7 +4,6 @@ Every error is a ValueError that names the file, the line and the value. Lines c
 line 1 (fields that contain line breaks, which no such file has, would shift the count).
 """
 
-import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from tfrecords_builder.csv_table import first_bad, line_of, parse_integers, read_columns, read_header
+from tfrecords_builder.ids import ID_PATTERN, MAX_ID_LENGTH, bad_id_message
+from tfrecords_builder.ids import validate_id as validate_id
 from tfrecords_builder.schema import (
     ID,
     IMAGES,
@@ -23,25 +24,10 @@ from tfrecords_builder.schema import (
     USAGE,
 )
 
-# Ids become file names: no separator, no leading dot or dash, nothing that a file system could read otherwise.
-_ID_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]+)*"
-_ID = re.compile(_ID_PATTERN)
-_MAX_ID_LENGTH = 128
 # A table of queries has no landmark column; any other column in it is likelier a misspelt one than a further one.
 _QUERY_COLUMNS = frozenset({ID, URL, "author", "license", "title"})
 _USAGES = ("Public", "Private", "Ignored")
 _NUMBER = r"[+\-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+\-]?[0-9]+)?"
-
-
-def validate_id(text: str) -> str:
-    """Returns `text` if it may be the id of a photograph, which becomes a file name.
-
-    Raises:
-        ValueError: it could lead elsewhere, such as "../../etc/passwd".
-    """
-    if len(text) > _MAX_ID_LENGTH or not _ID.fullmatch(text):
-        raise ValueError(_bad_id(text))
-    return text
 
 
 def read_photographs(path: Path | str, *, known_landmarks: Collection[int] | None = None) -> pd.DataFrame:
@@ -193,10 +179,10 @@ def _check_ids(path: Path | str, ids: pd.Series, lines: np.ndarray | None) -> No
 
 
 def _check_id_form(path: Path | str, ids: pd.Series, lines: np.ndarray | None) -> None:
-    good = ids.str.fullmatch(_ID_PATTERN).fillna(False) & (ids.str.len() <= _MAX_ID_LENGTH)
+    good = ids.str.fullmatch(ID_PATTERN).fillna(False) & (ids.str.len() <= MAX_ID_LENGTH)
     row = first_bad(good)
     if row is not None:
-        raise ValueError(f"{path}, line {_line(row, lines)}: {_bad_id(ids.iloc[row])}")
+        raise ValueError(f"{path}, line {_line(row, lines)}: {bad_id_message(ids.iloc[row])}")
 
 
 def _check_known(path: Path | str, landmarks: np.ndarray, known: Collection[int], lines: np.ndarray | None) -> None:
@@ -218,13 +204,6 @@ def _parse_scores(path: Path | str, texts: pd.Series, lines: np.ndarray) -> np.n
         if row is None:
             return scores
     raise ValueError(f"{path}, line {lines[row]}: score {texts.iloc[row]!r} is not a finite number")
-
-
-def _bad_id(text: object) -> str:
-    return (
-        f"id {str(text)[:200]!r} cannot be a file name: use ASCII letters, digits, '_', '-' and single inner dots, "
-        f"at most {_MAX_ID_LENGTH}"
-    )
 
 
 def _line(row: int, lines: np.ndarray | None) -> int:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from tfrecords_builder.catalog import validate_id
+from tfrecords_builder.ids import validate_id
 from tfrecords_builder.image_limits import DEFAULT_LIMITS as DEFAULT_LIMITS
 from tfrecords_builder.image_limits import ImageLimits as ImageLimits
 from tfrecords_builder.image_limits import ImageRefused as ImageRefused
@@ -34,6 +34,7 @@ _UNSUPPORTED_SIGNATURES = {
 }
 _HEIF_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
 _WHITE = (255, 255, 255)
+_REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +64,16 @@ def locate(root: Path, image_id: str) -> Path:
         ImageRefused: MISSING if there is none; OUTSIDE if it is a link that leads out of `root`.
     """
     validate_id(image_id)
-    name = f"{image_id}.jpg"
-    for path in (root.joinpath(*image_id[:3], name), root / name):
+    flat = Path(f"{image_id}.jpg")
+    nested = Path(*image_id[:3], flat)
+    for relative in (nested, flat):
+        path = root / relative
         if path.is_file():
-            if not os.path.realpath(path).startswith(os.path.realpath(root) + os.sep):
-                raise ImageRefused(Refusal.OUTSIDE, f"{path} is a link to a file outside {root}")
+            if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+                raise ImageRefused(Refusal.OUTSIDE, f"{relative} is a link to a file outside the image folder")
             return path
-    raise ImageRefused(Refusal.MISSING, f"no {'/'.join(image_id[:3])}/{name} and no {name} in {root}")
+    # The folder itself is not named: refused.csv must be the same wherever the photographs lie.
+    raise ImageRefused(Refusal.MISSING, f"neither {nested} nor {flat} in the image folder")
 
 
 def read_image(path: Path | str, limits: ImageLimits = DEFAULT_LIMITS) -> np.ndarray:
@@ -91,14 +95,14 @@ def read_bytes(path: Path | str, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
     try:
         # A pipe or a device would block for ever: only regular files are opened.
         if not path.is_file():
-            raise ImageRefused(Refusal.MISSING, f"{path} is no file")
+            raise ImageRefused(Refusal.MISSING, f"{path.name} is no file")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > limits.max_bytes:
                 raise ImageRefused(Refusal.TOO_LARGE, f"{size} bytes, the limit is {limits.max_bytes}")
             data = file.read(limits.max_bytes + 1)
     except OSError as error:
-        raise ImageRefused(Refusal.UNREADABLE, f"{path}: {error.strerror or error}") from error
+        raise ImageRefused(Refusal.UNREADABLE, f"{path.name}: {error.strerror or error}") from error
     if not data:
         raise ImageRefused(Refusal.EMPTY, "0 bytes")
     return data
@@ -135,7 +139,7 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS, *, max_side:
     header = read_header(data, limits)
     pixels = None
     if header.format == "JPEG" and header.mode in ("RGB", "L"):
-        pixels = _decode_jpeg_fast(data, header, max_side)
+        pixels = decode_jpeg(data, header, max_side)
     if pixels is None:
         pixels, orientation = _decode_any(data, limits)
     else:
@@ -219,19 +223,23 @@ def _orientation(image: Image.Image) -> int:
     return orientation if orientation in range(1, 9) else 1
 
 
-def _decode_jpeg_fast(data: bytes, header: Header, max_side: int) -> np.ndarray | None:
-    """Returns the pixels by OpenCV (twice as fast as Pillow), or None where it finds the data broken."""
+def decode_jpeg(data: bytes, header: Header, max_side: int = 0) -> np.ndarray | None:
+    """Returns a JPEG's pixels as stored (uint8 RGB [H, W, 3]), or None where the data are broken.
+
+    OpenCV takes about 0.6 of Pillow's time. At half the size or less it does not even compute the pixels that a
+    smaller result would average away. That is used where at least twice `max_side` remains: the difference from the
+    full decode is then smaller than what a JPEG of quality 95 loses (45 against 39 dB PSNR on 90 photographs).
+
+    Args:
+        data: of a JPEG with one or three components.
+        header: of `data`.
+        max_side: longest side that the caller will shrink the result to; 0 decodes in full.
+    """
     flag = cv2.IMREAD_COLOR
-    if max_side:
-        longest = max(header.height, header.width)
-        for divisor, reduced in (
-            (8, cv2.IMREAD_REDUCED_COLOR_8),
-            (4, cv2.IMREAD_REDUCED_COLOR_4),
-            (2, cv2.IMREAD_REDUCED_COLOR_2),
-        ):
-            if longest // divisor >= max_side:
-                flag = reduced
-                break
+    longest = max(header.height, header.width)
+    for divisor, reduced in _REDUCED.items():
+        if max_side and longest // divisor >= 2 * max_side:
+            flag = reduced
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
     return None if pixels is None else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 

@@ -1,0 +1,50 @@
+"""Ids of photographs: which are safe, and numbers derived from them that never change.
+
+Ids become paths, and an image's split, shard and place in the shard follow from its id and the seed alone. Python's
+own hash() differs between processes, and a random generator would make one row depend on the rows before it.
+"""
+
+import re
+from collections.abc import Iterable
+from hashlib import blake2b
+
+import numpy as np
+
+MAX_ID_LENGTH = 128
+# No separator, no leading dot or dash, nothing that a file system could read as something other than a name.
+ID_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]+)*"
+
+_ID = re.compile(ID_PATTERN)
+_HASH_BYTES = 8
+
+
+def validate_id(text: str) -> str:
+    """Returns `text` if it may be the id of a photograph, which becomes a file name.
+
+    Raises:
+        ValueError: it could lead elsewhere, such as "../../etc/passwd".
+    """
+    if len(text) > MAX_ID_LENGTH or not _ID.fullmatch(text):
+        raise ValueError(bad_id_message(text))
+    return text
+
+
+def bad_id_message(text: object) -> str:
+    """Returns the message for an id that may not be used."""
+    return (
+        f"id {str(text)[:200]!r} cannot be a file name: use ASCII letters, digits, '_', '-' and single inner dots, "
+        f"at most {MAX_ID_LENGTH}"
+    )
+
+
+def hash_ids(ids: Iterable[str], seed: int, purpose: str) -> np.ndarray:
+    """Returns a pseudo-random number for each id: uint64 [N], evenly distributed.
+
+    Args:
+        ids: the photographs.
+        seed: of the build.
+        purpose: what the numbers decide, such as "shard"; other purposes get independent numbers.
+    """
+    salt = blake2b(f"{seed}/{purpose}".encode(), digest_size=32).digest()
+    digests = b"".join(blake2b(text.encode(), digest_size=_HASH_BYTES, key=salt).digest() for text in ids)
+    return np.frombuffer(digests, dtype="<u8")
