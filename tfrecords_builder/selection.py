@@ -43,6 +43,9 @@ class Selection:
             raise ValueError(f"landmarks={self.landmarks}: a landmark is listed twice")
 
 
+EVERYTHING = Selection()
+
+
 def select(photographs: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     """Returns the rows of the selected classes, in their order, renumbered from 0.
 
@@ -55,7 +58,7 @@ def select(photographs: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     Raises:
         ValueError: nothing remains, or a listed landmark is not there.
     """
-    if selection == Selection():
+    if selection == EVERYTHING:
         return photographs
     landmarks = photographs[LANDMARK].to_numpy()
     classes, sizes = np.unique(landmarks[landmarks != NO_LANDMARK_ID], return_counts=True)

@@ -59,6 +59,9 @@ class SplitPlan:
         return (*self.names, self.by_class_size) if self.by_class_size else self.names
 
 
+ONLY_TRAIN = SplitPlan()
+
+
 def parse_plan(arguments: Sequence[str]) -> SplitPlan:
     """Returns the plan that command-line arguments describe.
 
@@ -70,7 +73,7 @@ def parse_plan(arguments: Sequence[str]) -> SplitPlan:
         ValueError: an argument is of another form, or the fractions exceed 1.
     """
     if not arguments:
-        return SplitPlan()
+        return ONLY_TRAIN
     if len(arguments) == 1 and "=" not in arguments[0]:
         return SplitPlan(names=(arguments[0],))
     fractions: dict[str, float] = {}

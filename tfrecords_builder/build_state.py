@@ -1,0 +1,124 @@
+"""What lets a killed build go on, and keeps two builds out of one folder: the folder `.build` beside the shards.
+
+`settings.json` says what the folder is for; `SHARD.json`, written after the shard itself, says that it is finished.
+"""
+
+import fcntl
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tfrecords_builder.manifest import RefusedImage, ShardEntry, read_json, write_json
+from tfrecords_builder.schema import MANIFEST_FILE, offsets_name
+from tfrecords_builder.shard_writer import ShardResult
+
+_STATE_FOLDER = ".build"
+_SETTINGS = "settings.json"
+_LOCK = "lock"
+
+logger = logging.getLogger(__name__)
+
+
+class BuildState:
+    """The state of one build folder; made by `open_state`, which holds the folder's lock."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._folder = out / _STATE_FOLDER
+
+    def claim(self, settings: dict[str, Any]) -> None:
+        """Makes the folder that of a build with these settings.
+
+        Raises:
+            ValueError: it holds another build, or shards of unknown origin.
+        """
+        path = self._folder / _SETTINGS
+        if path.is_file():
+            _refuse_other(self._out, read_json(path), settings)
+        else:
+            foreign = sorted(file.name for file in self._out.glob("*.tfrecord"))
+            foreign += [MANIFEST_FILE] if (self._out / MANIFEST_FILE).exists() else []
+            if foreign:
+                raise ValueError(
+                    f"{self._out} holds {foreign[0]}, which this tool did not put there; choose another --out"
+                )
+            write_json(path, settings)
+        # Left by a run that was killed while it wrote; the lock says that nobody writes now.
+        for leftover in [*self._out.glob(".*.partial"), *self._folder.glob(".*.partial")]:
+            leftover.unlink()
+
+    def finished(self, shard: str) -> ShardResult | None:
+        """Returns what an earlier run wrote for a shard, or None if it must be written."""
+        path = self._path(shard)
+        if not path.is_file():
+            return None
+        content = read_json(path)
+        result = ShardResult(
+            entry=ShardEntry(**content["entry"]),
+            refused=tuple(RefusedImage(**image) for image in content["refused"]),
+        )
+        file = self._out / shard
+        whole = file.is_file() and file.stat().st_size == result.entry.size_bytes
+        if not whole or not (self._out / offsets_name(shard)).is_file():
+            logger.warning("%s is not as its build left it: it is written again", file)
+            return None
+        return result
+
+    def finish(self, result: ShardResult) -> None:
+        """Notes that a shard is written."""
+        content = {"entry": asdict(result.entry), "refused": [asdict(image) for image in result.refused]}
+        write_json(self._path(result.entry.name), content)
+
+    def forget(self, shard: str) -> None:
+        """Makes a shard unfinished."""
+        self._path(shard).unlink(missing_ok=True)
+
+    def _path(self, shard: str) -> Path:
+        return self._folder / f"{shard}.json"
+
+
+@contextmanager
+def open_state(out: Path) -> Iterator[BuildState]:
+    """Yields the state of a build folder, which nobody else can open meanwhile; makes the folder.
+
+    Raises:
+        OSError: another build is running in the folder, or it cannot be written.
+    """
+    folder = out / _STATE_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("w") as lock:
+        try:
+            # The kernel drops the lock when the process ends, however it ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(f"another build is running in {out}; wait for it or choose another --out") from error
+        yield BuildState(out)
+
+
+def _refuse_other(out: Path, there: Any, here: dict[str, Any]) -> None:
+    if there == here:
+        return
+    if not isinstance(there, dict):
+        raise ValueError(f"{out / _STATE_FOLDER / _SETTINGS} is damaged; choose another --out")
+    old, new = _flatten(there), _flatten(here)
+    differences = [
+        f"{key} was {old.get(key, 'absent')!r} and is {new.get(key, 'absent')!r}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+    raise ValueError(
+        f"{out} holds a build with other settings ({'; '.join(differences)}); choose another --out or delete it"
+    )
+
+
+def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

@@ -1,0 +1,74 @@
+"""The settings of a build."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tfrecords_builder.image_limits import DEFAULT_LIMITS, ImageLimits
+from tfrecords_builder.schema import MAX_SHARDS
+from tfrecords_builder.selection import EVERYTHING, Selection
+from tfrecords_builder.splits import ONLY_TRAIN, SplitPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildConfig:
+    """What to build, from what, and how.
+
+    Attributes:
+        csv: the catalogue, in a form that `catalog.read_photographs` knows.
+        images: folder of the photographs.
+        out: folder of the shards.
+        labels: labels.csv of the build whose classes this one shares; needed where there is no split train. None
+            numbers the classes of train by ascending landmark id.
+        selection: classes to keep.
+        splits: parts to divide into.
+        num_shards: files per split. Work is shared out and resumed by shard: take several per worker.
+        max_side: longest side of a record's image in pixels; 0 keeps the size.
+        quality: of JPEGs that must be encoded again, 1 to 100. 95 as in the reference pipelines.
+        limits: which photographs are refused.
+        seed: of splits, of the choice of shard and of the order within.
+        workers: processes; it changes the time, never the result.
+        resume: keep the finished shards of an earlier run; False builds them again.
+    """
+
+    csv: Path
+    images: Path
+    out: Path
+    labels: Path | None = None
+    selection: Selection = EVERYTHING
+    splits: SplitPlan = ONLY_TRAIN
+    num_shards: int = 8
+    max_side: int = 0
+    quality: int = 95
+    limits: ImageLimits = DEFAULT_LIMITS
+    seed: int = 0
+    workers: int = 1
+    resume: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.num_shards <= MAX_SHARDS:
+            raise ValueError(f"num_shards={self.num_shards}: choose 1 to {MAX_SHARDS}")
+        if self.max_side and self.max_side < self.limits.min_side:
+            raise ValueError(
+                f"max_side={self.max_side} is below min_side={self.limits.min_side}: choose 0 (keep the size) or more"
+            )
+        if not 1 <= self.quality <= 100:
+            raise ValueError(f"quality={self.quality}: choose 1 to 100")
+        if self.seed < 0:
+            raise ValueError(f"seed={self.seed}: must be 0 or more")
+        if self.workers < 1:
+            raise ValueError(f"workers={self.workers}: must be at least 1")
+
+    def settings(self) -> dict[str, Any]:
+        """Returns what decides the content of the shards, beside the files read: no paths, no workers."""
+        splits = dict(zip(self.splits.names, (float(f"{part:.12g}") for part in self.splits.fractions), strict=True))
+        return {
+            "selection": {**asdict(self.selection), "landmarks": list(self.selection.landmarks)},
+            "splits": splits,
+            "split_by_class_size": self.splits.by_class_size,
+            "num_shards": self.num_shards,
+            "max_side": self.max_side,
+            "quality": self.quality,
+            "limits": asdict(self.limits),
+            "seed": self.seed,
+        }

@@ -1,0 +1,96 @@
+"""TFRecord files without TensorFlow: length, masked CRC, data, masked CRC.
+
+Format: tensorflow/core/lib/io/record_writer.h; the mask is that of tensorflow/core/lib/hash/crc32c.h. Tests read the
+files back with TensorFlow.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import google_crc32c
+
+_LENGTH = struct.Struct("<Q")
+_CRC = struct.Struct("<I")
+_HEADER_BYTES = _LENGTH.size + _CRC.size
+FRAME_BYTES = _HEADER_BYTES + _CRC.size
+_MASK_DELTA = 0xA282EAD8
+_UINT32 = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """One record as found in a file.
+
+    Attributes:
+        offset: of the record's first byte in the file.
+        data: the record, or b"" where `problem` says why it could not be read.
+        problem: "" for a sound record.
+    """
+
+    offset: int
+    data: bytes
+    problem: str
+
+
+def frame_record(data: bytes) -> bytes:
+    """Returns a record as it stands in a TFRecord file; it is FRAME_BYTES longer than the data."""
+    length = _LENGTH.pack(len(data))
+    return b"".join((length, _CRC.pack(masked_crc(length)), data, _CRC.pack(masked_crc(data))))
+
+
+def masked_crc(data: bytes) -> int:
+    """Returns the CRC-32C of `data`, rotated right by 15 bits and shifted by a constant."""
+    crc = google_crc32c.value(data)
+    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & _UINT32
+
+
+def scan_records(path: Path | str) -> Iterator[Frame]:
+    """Yields all records of a TFRecord file, bad ones with their problem.
+
+    A record with a wrong data CRC is passed over; after a wrong length nothing can be found, so that the scan ends
+    there. No length is believed beyond the file's end.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    offset = 0
+    with path.open("rb") as file:
+        while offset < size:
+            header = file.read(_HEADER_BYTES)
+            problem, length = _check_header(header, size - offset)
+            if problem:
+                yield Frame(offset=offset, data=b"", problem=problem)
+                return
+            data, stored = file.read(length), file.read(_CRC.size)
+            sound = _CRC.unpack(stored)[0] == masked_crc(data)
+            problem = "" if sound else f"the CRC of its {length} bytes of data is wrong"
+            yield Frame(offset=offset, data=data if sound else b"", problem=problem)
+            offset += FRAME_BYTES + length
+
+
+def read_records(path: Path | str) -> Iterator[bytes]:
+    """Yields the data of all records.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a record is damaged.
+    """
+    for frame in scan_records(path):
+        if frame.problem:
+            raise ValueError(f"{path}, byte {frame.offset}: {frame.problem}; build the shard again")
+        yield frame.data
+
+
+def _check_header(header: bytes, left: int) -> tuple[str, int]:
+    if len(header) < _HEADER_BYTES:
+        return f"the file ends within a record ({len(header)} bytes of its header)", 0
+    if _CRC.unpack(header[_LENGTH.size :])[0] != masked_crc(header[: _LENGTH.size]):
+        return "the CRC of its length is wrong", 0
+    length = _LENGTH.unpack(header[: _LENGTH.size])[0]
+    if FRAME_BYTES + length > left:
+        return f"the file ends within a record ({left} of {FRAME_BYTES + length} bytes)", 0
+    return "", length
