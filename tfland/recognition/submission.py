@@ -1,5 +1,7 @@
 """Predictions as files: Kaggle's submission form, and candidates with several rows a query."""
 
+import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pandas as pd
 
 from tfrecords_builder import schema
 from tfrecords_builder.atomic import atomic_write
+from tfrecords_builder.images import ImageRefused
 
 
 def rank_candidates(probabilities: np.ndarray, landmark_ids: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -59,3 +62,16 @@ def write_candidates(path: Path, candidates: pd.DataFrame) -> None:
 def _number(score: float) -> str:
     # Nine digits bring a float32 back exactly, so that ties in the file are ties in the model.
     return f"{score:.9g}"
+
+
+def write_refused(path: Path, refused: Mapping[str, ImageRefused]) -> None:
+    """Writes `id,reason,detail`, one row a photograph that could not be read; none gives a header alone.
+
+    Args:
+        path: the CSV to write.
+        refused: the reason for each id.
+    """
+    with atomic_write(path, newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([schema.ID, schema.REASON, schema.DETAIL])
+        writer.writerows([image_id, why.reason.value, why.detail] for image_id, why in refused.items())

@@ -1,0 +1,100 @@
+"""Verification within the chain: thresholds tuned on validation queries, then applied to the test queries."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from delf_verify.config import VerifyConfig, default_config
+from delf_verify.decision import load_thresholds, save_thresholds
+from delf_verify.sources import FolderSource
+from delf_verify.tuning import TuningResult
+from delf_verify.verified_files import read_verified
+from delf_verify.verify import Photographs, verify_batch
+from tfland.demo.config import ChainConfig
+from tfland.demo.layout import Layout, Queries
+from tfland.metrics.scores import score_verified, truth_of
+from tfland.recognition.threshold_tuning import tune_on_solution
+from tfrecords_builder.catalog import read_photographs, read_solution, read_submission
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verifier:
+    """Verification of one run's predictions.
+
+    Attributes:
+        config: the run's settings.
+        layout: its photographs.
+        out: its folder.
+        workers: processes.
+    """
+
+    config: ChainConfig
+    layout: Layout
+    out: Path
+    workers: int
+
+    def tune(self, extractor: str) -> None:
+        """Verifies the validation queries and tunes the thresholds on them."""
+        folder = self._folder("validation", extractor)
+        self._verify("validation", self.layout.validation, extractor, self._settings(extractor))
+        result: TuningResult = tune_on_solution(
+            folder,
+            self.layout.validation.solution,
+            min_true_kept=self.config.min_true_kept,
+            seed=self.config.seed,
+        )
+        save_thresholds(result.thresholds, self._thresholds(extractor))
+
+    def choose(self) -> str:
+        """The extractor whose tuned thresholds give the higher verified GAP on the validation queries.
+
+        The names break ties, so that the choice never depends on their order.
+        """
+        truth = truth_of(read_solution(self.layout.validation.solution))
+        scores = {}
+        for extractor in sorted(self.config.extractors):
+            table = self._verify("validation", self.layout.validation, extractor, self._tuned(extractor))
+            scores[extractor] = score_verified(table, truth)["gap_verified"]
+        return max(scores, key=lambda name: scores[name])
+
+    def verify_test(self, extractor: str) -> Path:
+        """Verifies the test queries with the tuned thresholds; returns the folder."""
+        self._verify("test", self.layout.test, extractor, self._tuned(extractor))
+        return self._folder("test", extractor)
+
+    def read_test(self, extractor: str) -> pd.DataFrame:
+        """The table of `verify_test`."""
+        return read_verified(self._folder("test", extractor))
+
+    def _verify(self, name: str, queries: Queries, extractor: str, settings: VerifyConfig) -> pd.DataFrame:
+        index_features = self.out / "features" / f"index_{extractor}"
+        return verify_batch(
+            predictions=read_submission(self.out / "predictions" / f"{name}.csv"),
+            index=read_photographs(self.layout.train_csv),
+            queries=Photographs(source=FolderSource(queries.images), name=str(queries.images)),
+            index_images=Photographs(
+                source=FolderSource(self.layout.train_images),
+                name=str(self.layout.train_images),
+                features=index_features,
+            ),
+            features=self._features(extractor),
+            out_dir=self._folder(name, extractor),
+            config=settings,
+            workers=self.workers,
+        )
+
+    def _settings(self, extractor: str) -> VerifyConfig:
+        return replace(default_config(self._features(extractor)), max_index_images=self.config.index_images)
+
+    def _tuned(self, extractor: str) -> VerifyConfig:
+        return self._settings(extractor).with_thresholds(load_thresholds(self._thresholds(extractor)))
+
+    def _features(self, extractor: str) -> str:
+        return f"delf:{self.out / 'delf'}" if extractor == "delf" else extractor
+
+    def _folder(self, name: str, extractor: str) -> Path:
+        return self.out / "verified" / f"{name}_{extractor}"
+
+    def _thresholds(self, extractor: str) -> Path:
+        return self.out / f"thresholds_{extractor}.yaml"
