@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tfrecords_builder.atomic import atomic_write
 from tfrecords_builder.csv_table import first_bad, line_of, parse_integers, read_columns, read_header
 from tfrecords_builder.ids import ID_PATTERN, MAX_ID_LENGTH, bad_id_message
 from tfrecords_builder.ids import validate_id as validate_id
@@ -150,6 +151,14 @@ def read_candidates(path: Path | str) -> pd.DataFrame:
             f"{path}, line {line_of(row)}: id {candidates[ID].iloc[row]!r} has landmark {landmarks[row]} twice"
         )
     return candidates
+
+
+def write_photographs(path: Path | str, photographs: pd.DataFrame) -> None:
+    """Writes `id,landmark_id`, or `id` alone where no photograph has a landmark; `read_photographs` reads both."""
+    has_landmarks = bool((photographs[LANDMARK] != NO_LANDMARK_ID).any())
+    columns = [ID, LANDMARK] if has_landmarks else [ID]
+    with atomic_write(path, newline="") as file:
+        photographs.to_csv(file, columns=columns, index=False, lineterminator="\n")
 
 
 def _read_clean(path: Path | str) -> tuple[pd.Series, np.ndarray, np.ndarray]:

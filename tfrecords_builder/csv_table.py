@@ -31,8 +31,13 @@ def read_header(path: Path | str) -> list[str]:
     return [column.strip().strip('"') for column in header.split(",")]
 
 
-def read_columns(path: Path | str, columns: Sequence[str]) -> pd.DataFrame:
+def read_columns(path: Path | str, columns: Sequence[str], *, allow_empty: bool = False) -> pd.DataFrame:
     """Returns the named columns of a CSV file as text; other columns are not kept.
+
+    Args:
+        path: the file.
+        columns: the columns, which its header must name.
+        allow_empty: a header without rows is a table too.
 
     Raises:
         OSError: the file cannot be read.
@@ -67,7 +72,7 @@ def read_columns(path: Path | str, columns: Sequence[str]) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         raise ValueError(f"{path} is not a well-formed CSV file: {reason}") from error
-    if table.empty:
+    if table.empty and not allow_empty:
         raise ValueError(f"{path} has a header ({','.join(header)}) and no rows")
     return table[list(columns)]
 

@@ -80,7 +80,7 @@ def read_labels(path: Path | str) -> Labels:
         OSError: the file cannot be read.
         ValueError: a column is missing, or the labels are not 0, 1, 2 … with ascending landmark ids.
     """
-    table = read_columns(path, [CLASS_INDEX, LANDMARK, IMAGES])
+    table = read_columns(path, [CLASS_INDEX, LANDMARK, IMAGES], allow_empty=True)
     label, landmark, images = (parse_integers(path, table[name]) for name in (CLASS_INDEX, LANDMARK, IMAGES))
     row = first_bad(label == np.arange(len(label)))
     if row is not None:

@@ -4,15 +4,13 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from tfrecords_builder.atomic import atomic_write
 from tfrecords_builder.image_limits import ImageLimits, ImageRefused
 from tfrecords_builder.images import locate, read_bytes
 from tfrecords_builder.manifest import RefusedImage, ShardEntry
 from tfrecords_builder.prepare import prepare_jpeg
 from tfrecords_builder.schema import Record, offsets_name, to_example_bytes
-from tfrecords_builder.tfrecord import frame_record
+from tfrecords_builder.tfrecord import frame_record, write_offsets
 from tfrecords_builder.workers import Tick
 
 
@@ -76,8 +74,7 @@ def write_shard(task: ShardTask, tick: Tick) -> ShardResult:
             digest.update(frame)
             offsets.append(offsets[-1] + len(frame))
             tick(1, 0)
-    with atomic_write(task.out / offsets_name(task.name), "wb") as file:
-        np.save(file, np.array(offsets[:-1], np.int64), allow_pickle=False)
+    write_offsets(task.out / offsets_name(task.name), offsets[:-1])
     entry = ShardEntry(
         name=task.name,
         records=len(offsets) - 1,

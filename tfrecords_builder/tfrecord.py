@@ -1,15 +1,18 @@
-"""TFRecord files without TensorFlow: length, masked CRC, data, masked CRC.
+"""TFRecord files without TensorFlow: length, masked CRC, data, masked CRC; and the offsets of their records.
 
 Format: tensorflow/core/lib/io/record_writer.h; the mask is that of tensorflow/core/lib/hash/crc32c.h. Tests read the
 files back with TensorFlow.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import google_crc32c
+import numpy as np
+
+from tfrecords_builder.atomic import atomic_write
 
 _LENGTH = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
@@ -83,6 +86,28 @@ def read_records(path: Path | str) -> Iterator[bytes]:
         if frame.problem:
             raise ValueError(f"{path}, byte {frame.offset}: {frame.problem}; build the shard again")
         yield frame.data
+
+
+def write_offsets(path: Path | str, offsets: Sequence[int]) -> None:
+    """Writes the byte offsets of a shard's records, so that any record is read by its number."""
+    with atomic_write(path, "wb") as file:
+        np.save(file, np.array(offsets, np.int64), allow_pickle=False)
+
+
+def read_offsets(path: Path | str) -> np.ndarray:
+    """Returns the byte offsets of a shard's records: int64 [N].
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it holds something else.
+    """
+    try:
+        offsets = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} holds no byte offsets: {error}; build the shard again") from error
+    if not isinstance(offsets, np.ndarray) or offsets.dtype != np.int64 or offsets.ndim != 1:
+        raise ValueError(f"{path} holds no byte offsets (int64 [N]); build the shard again")
+    return offsets
 
 
 def _check_header(header: bytes, left: int) -> tuple[str, int]:

@@ -1,0 +1,186 @@
+"""The commands `build shards | select | split | check | stats`."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tfrecords_builder.terminal import CONTEXT_SETTINGS, Refused
+
+if TYPE_CHECKING:
+    from tfrecords_builder.selection import Selection
+
+app = typer.Typer(
+    context_settings=CONTEXT_SETTINGS,
+    no_args_is_help=True,
+    help="Photographs and a CSV into verified TFRecord shards.",
+)
+
+Csv = Annotated[Path, typer.Option(help="id,landmark_id | id,url,landmark_id | landmark_id,images | id", metavar="CSV")]
+Seed = Annotated[int, typer.Option(help="Of every random choice.")]
+Workers = Annotated[int, typer.Option(help="Processes; 0 takes one for each core.")]
+Folder = Annotated[Path, typer.Argument(help="Folder of a finished build.", metavar="DIR")]
+Split = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="NAME for a single split; else NAME=FRACTION such as validation=0.1 (repeat it; the rest is train), "
+        "and at most one NAME=class-size (25 % of classes below 10 photographs, 5 % up to 100, 1 % above).",
+        metavar="NAME[=…]",
+    ),
+]
+MinImages = Annotated[int, typer.Option(help="Keep classes of at least N photographs; 0 keeps all.", metavar="N")]
+MaxImages = Annotated[int, typer.Option(help="Keep classes of at most N photographs; 0 keeps all.", metavar="N")]
+TopClasses = Annotated[int, typer.Option(help="Keep the N largest classes; 0 keeps all.", metavar="N")]
+LandmarkRange = Annotated[str, typer.Option(help="Keep landmark ids from A to B inclusive.", metavar="A-B")]
+Landmarks = Annotated[str, typer.Option(help="Keep these landmark ids, separated by commas.", metavar="A,B,…")]
+
+
+@app.command()
+def shards(
+    csv: Csv,
+    images: Annotated[Path, typer.Option(help="Photographs at a/b/c/abc….jpg or abc….jpg.", metavar="DIR")],
+    out: Annotated[Path, typer.Option(help="Folder of the shards.", metavar="DIR")],
+    labels: Annotated[
+        Path | None, typer.Option(help="labels.csv of the build whose classes to use.", metavar="CSV")
+    ] = None,
+    num_shards: Annotated[int, typer.Option(help="Files of each split; take several per worker.")] = 8,
+    max_side: Annotated[
+        int, typer.Option(help="Longest side of an image in pixels; 0 keeps the size.", metavar="PX")
+    ] = 0,
+    quality: Annotated[int, typer.Option(help="Of JPEGs that must be encoded again.")] = 95,
+    split: Split = None,
+    min_images: MinImages = 0,
+    max_images: MaxImages = 0,
+    top_classes: TopClasses = 0,
+    landmark_range: LandmarkRange = "",
+    landmarks: Landmarks = "",
+    max_pixels: Annotated[int, typer.Option(help="Refuse photographs of more pixels.")] = 80_000_000,
+    min_side: Annotated[int, typer.Option(help="Refuse photographs with a shorter side.", metavar="PX")] = 8,
+    seed: Seed = 0,
+    workers: Workers = 0,
+    resume: Annotated[bool, typer.Option(help="Keep the finished shards of an earlier run.")] = True,
+) -> None:
+    """Build shards; refused photographs are listed in refused.csv, and the exit code is then 3."""
+    from tfrecords_builder.config import BuildConfig
+    from tfrecords_builder.image_limits import ImageLimits
+    from tfrecords_builder.schema import REFUSED_FILE
+    from tfrecords_builder.shards import build_shards
+    from tfrecords_builder.splits import parse_plan
+
+    config = BuildConfig(
+        csv=csv,
+        images=images,
+        out=out,
+        labels=labels,
+        selection=_selection(min_images, max_images, top_classes, landmark_range, landmarks),
+        splits=parse_plan(split or []),
+        num_shards=num_shards,
+        max_side=max_side,
+        quality=quality,
+        limits=ImageLimits(max_pixels=max_pixels, min_side=min_side),
+        seed=seed,
+        workers=_processes(workers),
+        resume=resume,
+    )
+    manifest = build_shards(config)
+    for name in manifest.splits:
+        typer.echo(f"{name}: {manifest.records(name)} photographs in {len(manifest.shards_of(name))} shards")
+    if manifest.refused:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in manifest.refusals.items())
+        raise Refused(f"{manifest.refused} photographs ({reasons}) are listed in {out / REFUSED_FILE}")
+
+
+@app.command()
+def select(
+    csv: Csv,
+    out: Annotated[Path, typer.Option(help="The CSV to write (id,landmark_id).", metavar="CSV")],
+    min_images: MinImages = 0,
+    max_images: MaxImages = 0,
+    top_classes: TopClasses = 0,
+    landmark_range: LandmarkRange = "",
+    landmarks: Landmarks = "",
+) -> None:
+    """Write the rows of some classes to another CSV."""
+    from tfrecords_builder.catalog import read_photographs, write_photographs
+    from tfrecords_builder.selection import select as select_rows
+
+    chosen = select_rows(
+        read_photographs(csv), _selection(min_images, max_images, top_classes, landmark_range, landmarks)
+    )
+    write_photographs(out, chosen)
+    typer.echo(f"{out}: {len(chosen)} photographs, {chosen['landmark_id'].nunique()} landmarks")
+
+
+@app.command()
+def split(
+    csv: Csv,
+    out: Annotated[Path, typer.Option(help="Folder for NAME.csv, one for each split.", metavar="DIR")],
+    split: Split = None,
+    seed: Seed = 0,
+) -> None:
+    """Divide a CSV into train, validation, test …, class by class."""
+    from tfrecords_builder.catalog import read_photographs, write_photographs
+    from tfrecords_builder.splits import parse_plan, split_photographs
+
+    for name, rows in split_photographs(read_photographs(csv), parse_plan(split or []), seed).items():
+        write_photographs(out / f"{name}.csv", rows)
+        typer.echo(f"{out / name}.csv: {len(rows)} photographs, {rows['landmark_id'].nunique()} landmarks")
+
+
+@app.command()
+def check(folder: Folder, workers: Workers = 0) -> None:
+    """Read every record and decode every image; exit code 1 and a list if anything is wrong."""
+    from tfrecords_builder.check import require_sound
+
+    manifest = require_sound(folder, workers=_processes(workers))
+    typer.echo(f"{folder}: {manifest.records()} records in {len(manifest.shards)} shards are sound")
+
+
+@app.command()
+def stats(
+    folder: Folder,
+    plot: Annotated[Path | None, typer.Option(help="Write the class sizes as a PNG.", metavar="PNG")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print what a build holds: counts, class sizes, refusals by reason."""
+    from tfrecords_builder.stats import build_stats, plot_class_sizes
+
+    found = build_stats(folder)
+    typer.echo(json.dumps(found.as_json(), indent=2) if as_json else "\n".join(found.lines()))
+    if plot is not None:
+        plot_class_sizes(plot, found.class_sizes)
+
+
+def _selection(min_images: int, max_images: int, top_classes: int, landmark_range: str, landmarks: str) -> "Selection":
+    from tfrecords_builder.selection import Selection
+
+    first, last = _parse_range(landmark_range) if landmark_range else (None, None)
+    return Selection(
+        min_images=min_images,
+        max_images=max_images,
+        top_classes=top_classes,
+        first_landmark=first,
+        last_landmark=last,
+        landmarks=_parse_list(landmarks) if landmarks else (),
+    )
+
+
+def _parse_range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and last.isdecimal()):
+        raise ValueError(f"--landmark-range {text!r}: expected two landmark ids such as 1000-1300")
+    return int(first), int(last)
+
+
+def _parse_list(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise ValueError(f"--landmarks {text!r}: expected landmark ids separated by commas such as 1,15,99")
+    return tuple(int(part) for part in parts)
+
+
+def _processes(workers: int) -> int:
+    # The cores that this process may use, which in a container are fewer than the machine has.
+    return len(os.sched_getaffinity(0)) if workers == 0 else workers
