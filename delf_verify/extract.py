@@ -107,9 +107,11 @@ def fit_extractor(
             state.advance()
     descriptors = np.concatenate(samples)
     pca = Pca.fit(descriptors, config.pca_size)
-    kept = float(pca.variances.sum() / np.var(descriptors, axis=0, dtype=np.float64).sum())
-    logger.info("delf: PCA to %d of %d dimensions keeps %.1f %% of the variance of %d descriptors",
-                config.pca_size, pyramid.dimension, 100 * kept, len(descriptors))  # fmt: skip
+    variance = float(np.var(descriptors, axis=0, dtype=np.float64).sum())
+    share_kept = 100 * float(pca.variances.sum()) / max(variance, 1e-12)
+    logger.info(
+        "delf: PCA to %d of %d dimensions keeps %.1f %% of the variance", *pca.components.shape[::-1], share_kept
+    )
     delf_files.write(Path(out_dir), model, pca, config)
     return DelfExtractor(out_dir)
 
