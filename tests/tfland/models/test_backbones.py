@@ -119,9 +119,8 @@ def test_weights_come_from_a_file_of_ours(tmp_path: Path, models: dict[str, kera
     for path in (tmp_path, tmp_path / "model.keras"):
         trunk = build_trunk("resnet18", str(path))
         for layer in trunk.layers:
-            for ours, theirs in zip(
-                layer.get_weights(), models["resnet18"].get_layer(layer.name).get_weights(), strict=True
-            ):
+            saved = models["resnet18"].get_layer(layer.name).get_weights()
+            for ours, theirs in zip(layer.get_weights(), saved, strict=True):
                 np.testing.assert_array_equal(ours, theirs)
 
 

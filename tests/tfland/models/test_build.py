@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfland.config import ModelConfig
+from tfland.config import LossConfig, ModelConfig
+from tfland.losses import build_loss
 from tfland.models.batch_norm import synchronize_batch_norm
 from tfland.models.build import build_model
 
@@ -111,27 +112,22 @@ def test_gives_the_same_numbers_on_jax(winner: keras.Model, saved: Path, tmp_pat
 import sys
 import keras, numpy as np
 import tfland.models
-from tfland.config import LossConfig, ModelConfig
+from tfland.config import LossConfig
 from tfland.losses import build_loss
 assert keras.backend.backend() == "jax"
 folder = sys.argv[2]
-outputs = keras.models.load_model(sys.argv[1])(np.load(folder + "/images.npy"))
+outputs = keras.models.load_model(sys.argv[1]).predict(np.load(folder + "/images.npy"), verbose=0)
 loss = build_loss(LossConfig(name="arcface"), [1] * 7)(np.array([1, 6]), outputs["logits"])
 np.savez(folder + "/outputs.npz", loss=loss, **outputs)
-tfland.models.build_model(ModelConfig(backbone="efficientnet_b0"), 7, 64)
 """
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
     command = [sys.executable, "-c", program, str(saved), str(tmp_path)]
-    result = subprocess.run(
-        command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
-    )
+    settings = {"env": environment, "cwd": ROOT, "capture_output": True, "text": True, "timeout": 300}
+    result = subprocess.run(command, check=False, **settings)
     assert result.returncode == 0, result.stderr[-3000:]
     on_jax = np.load(tmp_path / "outputs.npz")
     outputs = winner(images())
     for name in ("embedding", "logits"):
         np.testing.assert_allclose(on_jax[name], np.asarray(outputs[name]), rtol=1e-3, atol=1e-4)
-    from tfland.config import LossConfig
-    from tfland.losses import build_loss
-
     loss = build_loss(LossConfig(name="arcface"), [1] * 7)(np.array([1, 6]), outputs["logits"])
     np.testing.assert_allclose(on_jax["loss"], np.asarray(loss), rtol=1e-3)

@@ -21,9 +21,8 @@ def test_copies_what_fits_and_leaves_the_rest() -> None:
     source, target = network((4, 3)), network((4, 9))
     before = target.get_layer("dense1").get_weights()[0]
     assert copy_matching_weights(source, target) == 1
-    np.testing.assert_array_equal(
-        target.get_layer("dense0").get_weights()[0], source.get_layer("dense0").get_weights()[0]
-    )
+    copied, expected = (model.get_layer("dense0").get_weights()[0] for model in (target, source))
+    np.testing.assert_array_equal(copied, expected)
     np.testing.assert_array_equal(target.get_layer("dense1").get_weights()[0], before)
 
 
@@ -52,7 +51,7 @@ def test_refuses_a_truncated_file(tmp_path: Path) -> None:
     network().save(tmp_path / "a.keras")
     content = (tmp_path / "a.keras").read_bytes()
     (tmp_path / "a.keras").write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match="is not a .keras file"):
+    with pytest.raises(ValueError, match=r"is not a \.keras file"):
         load_matching_weights(network(), tmp_path / "a.keras")
 
 
