@@ -142,8 +142,10 @@ class Architect:
         radius = max(r for r, _ in profile)
         length = sum(np.hypot(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(profile))
         name = self.texture(kind, 2 * np.pi * radius * float(np.mean(stretch)), float(length))
-        cap = self.texture("trim", 2 * radius, 2 * radius) if profile[-1][0] > 0.1 * radius else ""
-        self._solids += revolved(centre, profile, name, sides=sides, stretch=stretch, cap=cap)
+        level = self.texture("trim", 2 * radius, 2 * radius)
+        cap = level if profile[-1][0] > 0.1 * radius else ""
+        underside = level if profile[0][1] > 0 else ""
+        self._solids += revolved(centre, profile, name, sides=sides, stretch=stretch, cap=cap, underside=underside)
 
     def dome(
         self, centre: tuple[float, float], radius: float, z: float, *, height: float = 1.0, bulge: float = 0.0

@@ -47,17 +47,18 @@ def make_surroundings(building: Building, rng: np.random.Generator) -> Surroundi
         ]
     )
     hills = np.abs(np.convolve(rng.normal(0, 1, 80), np.ones(5) / 5, "same")) * rng.uniform(0.0, 0.2)
-    count = int(rng.integers(0, 7))
-    side = rng.choice([-1, 1], count)
+    count = int(rng.integers(0, 8))
+    heights = rng.uniform(0.16, 0.42, count) * building.extent
     width, depth = building.high[0] - building.low[0], building.high[1] - building.low[1]
-    x = side * (width / 2 + rng.uniform(2, 14, count))
-    y = rng.uniform(-depth, depth, count)
+    # Beside the building rather than before it; its crown is about as wide as 0.6 of its height.
+    x = rng.choice([-1, 1], count) * (width / 2 + 0.3 * heights + rng.uniform(0, 0.35, count) * building.extent)
+    y = rng.uniform(-0.5, 1.0, count) * depth
     return Surroundings(
         ground=_ground(rng),
         skyline=skyline,
         hills=hills,
         land=bgr(rng.uniform(60, 150), rng.uniform(0.15, 0.4), rng.uniform(0.35, 0.55)),
-        trees=np.column_stack([x, y, rng.uniform(0.2, 0.5, count) * building.extent]),
+        trees=np.column_stack([x, y, heights]),
     )
 
 
@@ -89,12 +90,14 @@ def draw_sky(canvas: np.ndarray, camera: Camera, light: Light, rng: np.random.Ge
     height, width = canvas.shape[0] // _COARSE + 1, canvas.shape[1] // _COARSE + 1
     elevation = _rows_and_columns(camera.elevation_plane(), height, width)
     high = np.clip(elevation * 1.5, 0, 1)[..., None]
-    sky = np.float32(light.sky_low) * (1 - high) + np.float32(light.sky_top) * high
+    sky = np.array(light.sky_low, np.float32) * (1 - high) + np.array(light.sky_top, np.float32) * high
     if light.clouds > 0.1:
         cover = noise(height, width, width / 4, rng) + noise(height, width, width / 14, rng, 0.5)
         cover += noise(height, width, width / 40, rng, 0.25)
         share = np.clip((cover + light.clouds - 0.55) * 1.6, 0, 0.85)[..., None]
-        cloud = np.float32(light.sky_low) * 0.35 + np.float32(lit(light, (255, 255, 255), 0.9)) * 0.65
+        cloud = (
+            np.array(light.sky_low, np.float32) * 0.35 + np.array(lit(light, (255, 255, 255), 0.9), np.float32) * 0.65
+        )
         sky = sky * (1 - share) + cloud * share
     size = (canvas.shape[1], canvas.shape[0])
     cv2.resize(finish(sky), size, dst=canvas, interpolation=cv2.INTER_LINEAR)
@@ -171,7 +174,7 @@ def draw_shadow(canvas: np.ndarray, building: Building, camera: Camera, light: L
         points = np.concatenate([item.polygon for item in part.faces])
         if light.name in ("sun", "golden"):
             points = np.concatenate([points, points - points[:, 2:] * direction])
-        flat_hull = cv2.convexHull(np.float32(points[:, :2]))[:, 0]
+        flat_hull = cv2.convexHull(np.array(points[:, :2], np.float32))[:, 0]
         if part.low[2] > 0.5 and light.name not in ("sun", "golden"):
             continue
         outline = camera.polygon(np.column_stack([flat_hull, np.zeros(len(flat_hull))]))

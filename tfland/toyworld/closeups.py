@@ -13,10 +13,10 @@ AA = cv2.LINE_AA
 def _soft_background(canvas: np.ndarray, light: Light, rng: np.random.Generator) -> None:
     """Colours out of focus."""
     height, width = canvas.shape[:2]
-    small = np.float32([random_bgr(rng) for _ in range(30)]).reshape(5, 6, 3)
-    small = small * 0.6 + np.float32(random_bgr(rng)) * 0.4
+    small = np.array([random_bgr(rng) for _ in range(30)], np.float32).reshape(5, 6, 3)
+    small = small * 0.6 + np.array(random_bgr(rng), np.float32) * 0.4
     soft = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-    canvas[:] = finish(soft * np.float32(lit(light, (1.0, 1.0, 1.0))))
+    canvas[:] = finish(soft * np.array(lit(light, (1.0, 1.0, 1.0)), np.float32))
 
 
 def portrait(canvas: np.ndarray, light: Light, rng: np.random.Generator) -> None:
@@ -124,7 +124,7 @@ def pattern(canvas: np.ndarray, light: Light, rng: np.random.Generator) -> None:
     """Pebbles, leaves or cloth that fill the picture."""
     height, width = canvas.shape[:2]
     hue, wide = rng.uniform(0, 360), rng.uniform(5, 60)
-    canvas[:] = np.uint8(lit(light, bgr(hue, 0.4, 0.25)))
+    canvas[:] = np.array(lit(light, bgr(hue, 0.4, 0.25)), np.uint8)
     long, turn = rng.uniform(1.0, 3.5), rng.choice([0.0, 180.0])
     for _ in range(int(rng.integers(150, 320))):
         size = width * rng.uniform(0.015, 0.07)
@@ -139,7 +139,9 @@ def night_sky(canvas: np.ndarray, light: Light, rng: np.random.Generator) -> Non
     height, width = canvas.shape[:2]
     dark = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     canvas[:] = finish(
-        np.float32(light.sky_top) * 0.2 + dark * np.float32(light.sky_low) * 0.25 + np.zeros((1, width, 1), np.float32)
+        np.array(light.sky_top, np.float32) * 0.2
+        + dark * np.array(light.sky_low, np.float32) * 0.25
+        + np.zeros((1, width, 1), np.float32)
     )
     for _ in range(int(rng.integers(60, 200))):
         at = (int(rng.integers(0, width)), int(rng.integers(0, height)))

@@ -92,10 +92,10 @@ def _palace(plan: Architect) -> None:
         sides=4,
         stretch=(1.0, (deep / 2 + 1) / pavilion),
     )
-    for x in ((-left, -pavilion), (pavilion, right)):
+    for wing in ((-left, -pavilion), (pavilion, right)):
         height = tall * plan.uniform(0.8, 1.05)
-        plan.box(x, (-deep / 2, deep / 2), (0, height), "front")
-        plan.gable(x, (-deep / 2, deep / 2), (height, height + plan.uniform(2, 5)), along_y=False)
+        plan.box(wing, (-deep / 2, deep / 2), (0, height), "front")
+        plan.gable(wing, (-deep / 2, deep / 2), (height, height + plan.uniform(2, 5)), along_y=False)
     for x in (-left - 2.4, right + 2.4):
         if plan.chance(0.75):
             top = tall * plan.uniform(0.9, 1.5)

@@ -87,13 +87,14 @@ def draw_tree(
         cv2.line(canvas, _at(x, y), _at(x, y - 0.72 * height), trunk, max(1, round(0.04 * height)), AA)
         return
     slim = kind < 0.4
-    count = 70
-    spread, base = (0.09, 0.12) if slim else (0.24, 0.34)
+    count = 110
+    spread, base = (0.075, 0.1) if slim else (0.17, 0.34)
     up = rng.uniform(base, 0.95, count)
-    across = rng.normal(0, spread, count) * (np.sin(np.pi * (up - base) / (1 - base)) ** 0.5 + 0.15)
-    sizes = rng.uniform(0.035, 0.085, count) * (0.7 if slim else 1.2)
+    bulge = np.sin(np.pi * np.clip((up - base) / (1 - base), 0.02, 1)) ** 0.5
+    across = np.clip(rng.normal(0, 1, count), -1.7, 1.7) * spread * bulge
+    sizes = rng.uniform(0.025, 0.055, count) * (0.7 if slim else 1.2)
     # Leaves at the back are dark and drawn first; those in front and above are light.
-    tones = np.sort(rng.uniform(0.18, 0.55, count)) * (0.75 + 0.35 * up)
+    tones = np.sort(rng.uniform(0.2, 0.58, count)) * (0.7 + 0.4 * up)
     for a, u, size, tone in zip(across, up, sizes, tones, strict=True):
         colour = lit(light, bgr(hue + 20 * tone, 0.55, tone))
         cv2.circle(canvas, _at(x + a * height, y - u * height), max(1, round(size * height)), colour, -1, AA)

@@ -27,7 +27,7 @@ def _horizon(canvas: np.ndarray, light: Light, rng: np.random.Generator) -> int:
 def _fill_below(canvas: np.ndarray, row: int, near: Colour, far: Colour, rng: np.random.Generator) -> None:
     height, width = canvas.shape[:2]
     share = np.linspace(0, 1, height - row, dtype=np.float32)[:, None, None]
-    picture = np.float32(far) * (1 - share) + np.float32(near) * share
+    picture = np.array(far, np.float32) * (1 - share) + np.array(near, np.float32) * share
     grain = noise(height - row, width, 14, rng, 0.08) + noise(height - row, width, 3, rng, 0.08)
     canvas[row:] = finish(picture * (1 + grain[..., None]))
 

@@ -91,8 +91,8 @@ def write_tables(root: Path, config: ToyworldConfig, shots: dict[str, list[Shot]
             for shot in shots[split]
         )
         _write(root / f"{prefix}solution.csv", (ID, LANDMARKS, USAGE), rows)
-    rows = ((shot.image_id, ids[shot.building]) for shot in shots[TRAIN])
-    _write(root / "train.csv", (ID, LANDMARK), rows)
+    labelled = ((shot.image_id, ids[shot.building]) for shot in shots[TRAIN])
+    _write(root / "train.csv", (ID, LANDMARK), labelled)
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -55,10 +55,10 @@ def make_light(rng: np.random.Generator) -> Light:
     return Light(
         name=name,
         sun=sun,
-        sunlight=_varied(sunlight, rng, 0.06),
-        ambient=_varied(ambient, rng, 0.04),
-        sky_top=_varied(sky_top, rng, 0.08),
-        sky_low=_varied(sky_low, rng, 0.05),
+        sunlight=_varied(sunlight, rng),
+        ambient=_varied(ambient, rng),
+        sky_top=_varied(sky_top, rng),
+        sky_low=_varied(sky_low, rng),
         haze=haze * rng.uniform(0.3, 1.0),
         glow=glow * rng.uniform(0.5, 1.0),
         clouds=clouds * rng.uniform(0.0, 1.0),
@@ -81,6 +81,7 @@ def lit(light: Light, colour: Colour, brightness: float = 1.0) -> Colour:
     return blue, green, red
 
 
-def _varied(colour: Colour, rng: np.random.Generator, amount: float) -> Colour:
-    blue, green, red = np.array(colour) * (1 + rng.normal(0, amount, 3))
+def _varied(colour: Colour, rng: np.random.Generator) -> Colour:
+    """Brighter or darker by a little, and still less redder or bluer."""
+    blue, green, red = np.array(colour) * (1 + rng.normal(0, 0.06) + rng.normal(0, 0.025, 3))
     return float(blue), float(green), float(red)

@@ -53,7 +53,7 @@ def _masonry(
     odd = rng.random(len(tones)) < 0.06
     tones[odd] *= rng.choice([0.62, 1.3], odd.sum())
     mixed = (rng.random(len(tones)) < 0.08).astype(np.float32)
-    base = np.float32(colours[0]) * (1 - mixed[:, None]) + np.float32(colours[1]) * mixed[:, None]
+    base = np.array(colours[0], np.float32) * (1 - mixed[:, None]) + np.array(colours[1], np.float32) * mixed[:, None]
     picture = (base * tones[:, None])[number]
     picture[joint] *= 0.78
     return picture
@@ -93,7 +93,7 @@ def diaper(height: int, width: int, palette: Palette, rng: np.random.Generator, 
     y, x = np.mgrid[:height, :width].astype(np.float32) / (grain * 2.0)
     cell = (np.floor(x + y).astype(int) % 61) * 61 + np.floor(x - y).astype(int) % 61
     choice = rng.choice(4, 61 * 61, p=[0.55, 0.25, 0.12, 0.08])
-    colours = np.float32([palette.wall, palette.second, palette.trim, palette.accent])[choice]
+    colours = np.array([palette.wall, palette.second, palette.trim, palette.accent], np.float32)[choice]
     return finish((colours * rng.normal(1, 0.07, (len(colours), 1)).astype(np.float32))[cell])
 
 
@@ -119,7 +119,7 @@ def panels(height: int, width: int, palette: Palette, rng: np.random.Generator, 
     """Curtain wall: large panels of glass and enamel."""
     number, joint = _blocks(height, width, (grain * 2.2, grain * 2.6), rng)
     choice = rng.choice(4, number.max() + 1, p=[0.5, 0.25, 0.17, 0.08])
-    colours = np.float32([palette.wall, palette.glass, palette.second, palette.accent])[choice]
+    colours = np.array([palette.wall, palette.glass, palette.second, palette.accent], np.float32)[choice]
     picture = (colours * rng.normal(1, 0.1, (len(colours), 1)).astype(np.float32))[number]
     picture[joint] = palette.trim
     return finish(picture)
@@ -131,7 +131,7 @@ def tiles(height: int, width: int, palette: Palette, rng: np.random.Generator, g
     y, x = np.mgrid[:height, :width].astype(np.float32) / (grain * rng.uniform(3.5, 6.0))
     zigzag = np.abs((x % 2) - 1) * rng.choice([0.0, 1.0]) + y
     stripe = (zigzag % rng.uniform(1.6, 3.0)) < rng.uniform(0.25, 0.6)
-    picture[stripe] = picture[stripe] * 0.45 + np.float32(palette.accent) * 0.5
+    picture[stripe] = picture[stripe] * 0.45 + np.array(palette.accent, np.float32) * 0.5
     picture *= 1 + noise(height, width, grain * 4, rng, 0.18)[..., None]
     return finish(picture)
 

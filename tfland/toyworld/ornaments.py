@@ -76,7 +76,7 @@ def mosaic(cell: Cell, palette: Palette, rng: np.random.Generator) -> None:
     cell = cell.inner(0.06, 0.08)
     columns = int(rng.integers(4, 8))
     rows = max(2, round(columns * cell.height / max(cell.width, 1)))
-    colours = np.uint8([palette.accent, palette.trim, palette.second, palette.door, random_bgr(rng)])
+    colours = np.array([palette.accent, palette.trim, palette.second, palette.door, random_bgr(rng)], np.uint8)
     small = colours[rng.integers(0, 5, (rows, columns))]
     big = cv2.resize(small, (max(1, cell.width), max(1, cell.height)), interpolation=cv2.INTER_NEAREST)
     cell.picture[cell.top : cell.bottom, cell.left : cell.right] = big[: cell.height, : cell.width]
@@ -117,7 +117,7 @@ def shield(cell: Cell, palette: Palette, rng: np.random.Generator) -> None:
     quarters = [(part.left, part.top, x, y), (x, y, part.right, part.bottom), (x, part.top, part.right, y)]
     for left, top, right, bottom in quarters[: rng.integers(1, 4)]:
         inside = mask[top:bottom, left:right] > 0
-        cell.picture[top:bottom, left:right][inside] = np.uint8(random_bgr(rng))
+        cell.picture[top:bottom, left:right][inside] = np.array(random_bgr(rng), np.uint8)
     for _ in range(3):
         at = (int(rng.integers(part.left, part.right + 1)), int(rng.integers(part.top, y + 1)))
         cv2.circle(cell.picture, at, max(2, part.width // 9), random_bgr(rng), -1, AA)

@@ -44,7 +44,7 @@ def draw_scene(world: World, camera: Camera, light: Light, rng: np.random.Genera
         _draw_tree(canvas, world, number, camera, light)
     draw_building(canvas, world.building, world.texture, camera, light)
     if light.haze > 0.02:
-        veil = np.full_like(canvas, 0) + np.uint8(np.clip(light.sky_low, 0, 255))
+        veil = np.full_like(canvas, 0) + np.array(np.clip(light.sky_low, 0, 255), np.uint8)
         cv2.addWeighted(canvas, 1 - light.haze, veil, light.haze, 0, dst=canvas)
     for number in before:
         _draw_tree(canvas, world, number, camera, light)
@@ -78,7 +78,7 @@ def develop(canvas: np.ndarray, rng: np.random.Generator) -> bytes:
     picture = _blurred(picture, rng)
     values = np.arange(256) / 255
     gamma, exposure = rng.uniform(0.85, 1.2), rng.uniform(0.85, 1.18)
-    cast = rng.normal(1.0, 0.05, 3)
+    cast = rng.normal(1.0, 0.035, 3)
     table = np.stack([255 * np.clip(values**gamma * exposure * c, 0, 1) for c in cast], axis=-1)
     picture = cv2.LUT(picture, np.round(table[None]).astype(np.uint8))
     if rng.random() < 0.15:

@@ -88,7 +88,7 @@ def _warp(picture: np.ndarray, homography: np.ndarray, size: tuple[int, int]) ->
 def _level(outline: np.ndarray, texture: Texture) -> int:
     """Level of the texture whose pixels are about as large as the canvas's."""
     height, width = texture.pictures[0].shape[:2]
-    area = max(1.0, cv2.contourArea(np.float32(outline)))
+    area = max(1.0, cv2.contourArea(np.array(outline, np.float32)))
     level = 0.5 * np.log2(height * width / area) + _SHARPNESS - 0.5
     return int(np.clip(round(level), 0, len(texture.pictures) - 1))
 

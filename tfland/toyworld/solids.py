@@ -65,8 +65,8 @@ def face(
     axes = np.column_stack([across, down])
     in_plane = np.linalg.lstsq(axes, (corners - origin).T, rcond=None)[0].T
     left, top, right, bottom = uv
-    square = np.float32([(left, top), (right, top), (right, bottom), (left, bottom)])
-    plane_from_texture = cv2.getPerspectiveTransform(square, np.float32(in_plane))
+    square = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+    plane_from_texture = cv2.getPerspectiveTransform(square, np.array(in_plane, np.float32))
     frame = np.zeros((4, 3))
     frame[:3] = np.column_stack([across, down, origin])
     frame[3, 2] = 1.0
@@ -86,7 +86,7 @@ def solid(faces: Sequence[Face]) -> Solid:
 
 
 def box(low: Sequence[float], high: Sequence[float], textures: Sequence[str]) -> Solid:
-    """A box; textures of front (towards -y), right, back, left and top."""
+    """A box; textures of front (towards -y), right, back, left and top; a box in the air has the top's below."""
     (x0, y0, z0), (x1, y1, z1) = low, high
     ground = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
     faces = []
@@ -94,6 +94,8 @@ def box(low: Sequence[float], high: Sequence[float], textures: Sequence[str]) ->
         (ax, ay), (bx, by) = ground[index], ground[(index + 1) % 4]
         faces.append(face([(ax, ay, z1), (bx, by, z1), (bx, by, z0), (ax, ay, z0)], texture))
     faces.append(face([(x0, y1, z1), (x1, y1, z1), (x1, y0, z1), (x0, y0, z1)], textures[4]))
+    if z0 > 0:
+        faces.append(face([(x0, y0, z0), (x1, y0, z0), (x1, y1, z0), (x0, y1, z0)], textures[4]))
     return solid(faces)
 
 
@@ -105,6 +107,7 @@ def revolved(
     sides: int = 14,
     stretch: tuple[float, float] = (1.0, 1.0),
     cap: str = "",
+    underside: str = "",
 ) -> list[Solid]:
     """A tower, cone, dome or pyramid: one ring of facets between each two heights of a profile.
 
@@ -115,6 +118,7 @@ def revolved(
         sides: facets around; 4 with radius r gives a square of half side r.
         stretch: factors of x and y.
         cap: texture of a flat top, "" for none.
+        underside: texture of a flat bottom, "" for none.
     """
     # A polygon's corners lie outside the circle it stands for, so that four sides make a square of 2 r.
     turn, outside = math.pi / sides, 1.0 / math.cos(math.pi / sides)
@@ -138,11 +142,19 @@ def revolved(
             faces.append(face(quad, texture, uv=(side / sides, v0, (side + 1) / sides, v1)))
         rings.append(solid(faces))
     if cap:
-        top = [(*(centre + point * profile[-1][0]), z_high) for point in circle[::-1][:sides]]
-        (x0, y0), (x1, y1) = np.min(top, axis=0)[:2], np.max(top, axis=0)[:2]
-        quad = [(x0, y1, z_high), (x1, y1, z_high), (x1, y0, z_high), (x0, y0, z_high)]
-        rings.append(solid([*rings.pop().faces, face(quad, cap, polygon=top)]))
+        rings[-1] = solid([*rings[-1].faces, _disc(centre + circle[:-1] * profile[-1][0], z_high, cap, up=True)])
+    if underside:
+        rings[0] = solid([*rings[0].faces, _disc(centre + circle[:-1] * profile[0][0], z_low, underside, up=False)])
     return rings
+
+
+def _disc(outline: np.ndarray, z: float, texture: str, *, up: bool) -> Face:
+    """A level polygon [N, 2] at a height, seen from above or from below."""
+    (x0, y0), (x1, y1) = outline.min(axis=0), outline.max(axis=0)
+    if up:
+        y0, y1 = y1, y0
+    quad = [(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)]
+    return face(quad, texture, polygon=np.column_stack([outline, np.full(len(outline), z)]).tolist())
 
 
 def gable_roof(low: Sequence[float], high: Sequence[float], textures: Sequence[str], *, along_y: bool = True) -> Solid:

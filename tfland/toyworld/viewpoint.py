@@ -41,7 +41,7 @@ def make_camera(building: Building, width: int, height: int, angle: float, rng: 
     along = size[1] * abs(np.cos(angle)) + size[0] * abs(np.sin(angle))
     focal = max(width, height) * rng.uniform(0.9, 1.6)
     # Share of the frame that the building takes; above 1 it is cropped.
-    fill = float(np.clip(rng.lognormal(np.log(0.92), 0.2), 0.6, 1.5))
+    fill = float(np.clip(rng.lognormal(np.log(0.98), 0.2), 0.65, 1.5))
     distance = max(focal * across / (width * fill), focal * size[2] / (height * fill)) + 0.4 * along
     distance = max(distance, 0.62 * float(np.hypot(size[0], size[1])) + 3.0)
     centre = np.array([*((building.high + building.low) / 2)[:2], 0.0])
