@@ -22,5 +22,5 @@ def doctor() -> None:
     for device in tf.config.list_physical_devices():
         typer.echo(f"{device.device_type:<24}{device.name}")
     if not tf.config.list_physical_devices("GPU") and not tf.config.list_physical_devices("TPU"):
-        typer.echo("WARNING: TensorFlow sees neither a GPU nor a TPU, so training runs on the CPU. On a machine with an")
+        typer.echo("WARNING: TensorFlow sees neither a GPU nor a TPU: training runs on the CPU. On a machine with an")
         typer.echo("NVIDIA GPU install the CUDA libraries: pip install 'tfland[gpu]'.")
