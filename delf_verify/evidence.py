@@ -1,0 +1,103 @@
+"""One query against the index images of one landmark: how many inliers each of them has."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from delf_verify.config import VerifyConfig
+from delf_verify.features import LocalFeatures
+from delf_verify.geometry import GeometryResult, estimate_affine
+from delf_verify.matching import AggregatedIndex, PutativeMatches
+
+
+@dataclass(frozen=True)
+class ImageEvidence:
+    """What one index image says.
+
+    Attributes:
+        image_id: the index image.
+        num_putative: features that look alike.
+        num_inliers: those of them that agree on one affine map.
+    """
+
+    image_id: str
+    num_putative: int
+    num_inliers: int
+
+
+@dataclass(frozen=True)
+class QueryEvidence:
+    """What all index images of a landmark say.
+
+    Attributes:
+        images: one a compared index image, in the index's order.
+        max_inliers: the largest number of inliers; NaN where nothing was compared.
+        mean_inliers: their mean over the compared images (seed 003); NaN likewise.
+        best_image_id: the image of max_inliers (of equals the one with more matches, then the first id); "" where
+            nothing was compared.
+    """
+
+    images: tuple[ImageEvidence, ...]
+    max_inliers: float
+    mean_inliers: float
+    best_image_id: str
+
+    @classmethod
+    def of(cls, images: tuple[ImageEvidence, ...]) -> "QueryEvidence":
+        """Sums the images up."""
+        if not images:
+            return cls(images, np.nan, np.nan, "")
+        inliers = [image.num_inliers for image in images]
+        best = min(images, key=lambda image: (-image.num_inliers, -image.num_putative, image.image_id))
+        return cls(images, float(max(inliers)), sum(inliers) / len(inliers), best.image_id)
+
+
+@dataclass(frozen=True, eq=False)
+class PairMatch:
+    """The matches of a query with one index image.
+
+    Attributes:
+        putative: features that look alike.
+        geometry: which of them agree on one map.
+    """
+
+    putative: PutativeMatches
+    geometry: GeometryResult
+
+
+def verify_query(query: LocalFeatures, index: AggregatedIndex, config: VerifyConfig) -> QueryEvidence:
+    """Compares a query with every index image of its predicted landmark (seed 003, section 2.3).
+
+    Args:
+        query: the query's features.
+        index: the features of the landmark's index images.
+        config: matching and geometry.
+    """
+    pairs = match_images(query, index, config)
+    images = tuple(
+        ImageEvidence(image_id, len(pair.putative), pair.geometry.num_inliers)
+        for image_id, pair in zip(index.image_ids, pairs, strict=True)
+    )
+    return QueryEvidence.of(images)
+
+
+def match_images(query: LocalFeatures, index: AggregatedIndex, config: VerifyConfig) -> list[PairMatch]:
+    """The matches of a query with every index image, in the index's order.
+
+    Args:
+        query: the query's features.
+        index: the features of the landmark's index images.
+        config: matching and geometry.
+    """
+    matched = index.match(query, config.matching)
+    return [
+        PairMatch(
+            putative,
+            estimate_affine(
+                query.locations_yx[putative.query_indices],
+                features.locations_yx[putative.index_indices],
+                config.geometry,
+            ),
+        )
+        for putative, features in zip(matched, index.features, strict=True)
+    ]
