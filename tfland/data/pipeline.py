@@ -70,7 +70,7 @@ def training_dataset(
 
 
 def evaluation_dataset(index: RecordIndex, config: DataConfig, *, batch_size: int) -> tf.data.Dataset:
-    """Every record once, in order; the last batch is filled up with copies of weight 0.
+    """Every record once, in order; the last batch is filled up with copies of the last record.
 
     Args:
         index: the records.
@@ -78,24 +78,20 @@ def evaluation_dataset(index: RecordIndex, config: DataConfig, *, batch_size: in
         batch_size: B over all replicas.
 
     Returns:
-        Batches (images [B, S, S, 3] uint8 RGB, labels [B] int32, weights [B] float32): weight 1, or 0 for a copy
-        and for a photograph without a landmark (label -1).
+        Batches (images [B, S, S, 3] uint8 RGB, labels [B] int32, -1 for a photograph without a landmark).
     """
     num_filled = -(-len(index) // batch_size) * batch_size
     positions = tf.data.Dataset.range(num_filled)
     numbers = positions.map(lambda position: tf.stack([position, tf.minimum(position, len(index) - 1)]))
 
-    def prepare(position_and_number: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def prepare(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         features = tf.io.parse_single_example(record, _FEATURES)
         shape = tf.io.extract_jpeg_shape(features[schema.ENCODED])
         window = resize.WINDOWS[config.resize](shape[0], shape[1])
-        image = resize.to_uint8(resize.decode_window(features[schema.ENCODED], window, config.image_size))
-        label = tf.cast(features[schema.LABEL], tf.int32)
-        counts = tf.logical_and(position_and_number[0] < len(index), label >= 0)
-        return image, label, tf.cast(counts, tf.float32)
+        image = resize.decode_window(features[schema.ENCODED], window, config.image_size)
+        return resize.to_uint8(image), tf.cast(features[schema.LABEL], tf.int32)
 
-    examples = tf.data.Dataset.zip(numbers, _read(index, numbers))
-    batches = examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    batches = _read(index, numbers).map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return _finish(batches.batch(batch_size, drop_remainder=True))
 
 

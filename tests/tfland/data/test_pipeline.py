@@ -75,8 +75,7 @@ def test_evaluation_sees_everything_once_in_order(make_shards: Shards) -> None:
     folder = make_shards(train=[0, 1, 2], validation=[2, -1, 0, 1, 2])
     index, config = index_split(folder, "validation"), data_config(folder)
     found = list(pipeline.evaluation_dataset(index, config, batch_size=4).as_numpy_iterator())
-    assert np.concatenate([labels for _, labels, _ in found]).tolist() == [2, -1, 0, 1, 2, 2, 2, 2]
-    assert np.concatenate([weights for _, _, weights in found]).tolist() == [1, 0, 1, 1, 1, 0, 0, 0]
+    assert np.concatenate([labels for _, labels in found]).tolist() == [2, -1, 0, 1, 2, 2, 2, 2]
     assert found[1][0].shape == (4, 32, 32, 3)
 
 
