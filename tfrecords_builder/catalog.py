@@ -112,7 +112,7 @@ def read_submission(path: Path | str) -> pd.DataFrame:
     table = read_columns(path, [ID, LANDMARKS])
     _check_ids(path, table[ID], None)
     cells = table[LANDMARKS].fillna("").str.strip()
-    tokens = cells.str.split()
+    tokens = [cell.split() for cell in cells]
     counts = np.array([len(cell) for cell in tokens], np.int64)
     row = first_bad((counts == 0) | (counts == 2))
     if row is not None:
@@ -124,8 +124,9 @@ def read_submission(path: Path | str) -> pd.DataFrame:
     landmarks = np.full(len(table), NO_LANDMARK_ID, np.int64)
     scores = np.full(len(table), np.nan)
     lines = given + line_of(0)
-    landmarks[given] = parse_integers(path, tokens.str[0].iloc[given].rename(LANDMARK), lines)
-    scores[given] = _parse_scores(path, tokens.str[1].iloc[given], lines)
+    first, second = (pd.Series([tokens[row][place] for row in given], dtype=str) for place in (0, 1))
+    landmarks[given] = parse_integers(path, first.rename(LANDMARK), lines)
+    scores[given] = _parse_scores(path, second, lines)
     return pd.DataFrame({ID: table[ID].to_numpy(), LANDMARK: landmarks, SCORE: scores})
 
 

@@ -21,6 +21,7 @@ from tfrecords_builder.image_limits import ImageLimits as ImageLimits
 from tfrecords_builder.image_limits import ImageRefused as ImageRefused
 from tfrecords_builder.image_limits import Refusal as Refusal
 
+_SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF"}
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 # Known formats that are not decoded: named in the refusal so that a user knows what to convert.
 _UNSUPPORTED_SIGNATURES = {
@@ -145,19 +146,14 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS, *, max_side:
     else:
         orientation = header.orientation
     if max_side:
-        pixels = resize_longest_side(pixels, max_side)
+        # The header's size decides: that of a scaled decode is rounded already.
+        pixels = _resize(pixels, _fitted_size(header.height, header.width, max_side))
     return _upright(pixels, orientation)
 
 
 def resize_longest_side(image: np.ndarray, max_side: int) -> np.ndarray:
     """Returns `image` (uint8 [H, W, 3]) shrunk so that its longest side is `max_side` pixels; never enlarged."""
-    height, width = image.shape[:2]
-    factor = max_side / max(height, width)
-    if factor >= 1:
-        return image
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    # Area averaging is the one OpenCV filter that does not alias when it shrinks.
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return _resize(image, _fitted_size(*image.shape[:2], max_side))
 
 
 def encode_jpeg(image: np.ndarray, quality: int = 95) -> bytes:
@@ -175,8 +171,8 @@ def encode_jpeg(image: np.ndarray, quality: int = 95) -> bytes:
 def _open(data: bytes, limits: ImageLimits) -> Image.Image:
     try:
         with warnings.catch_warnings():
-            # Our own limit, below, is the one that is applied and reported.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Large: our own limit, below, is the one that is applied. Broken EXIF: it says nothing about the pixels.
+            warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise ImageRefused(Refusal.TOO_LARGE, str(error)) from error
@@ -199,10 +195,11 @@ def _unidentified(data: bytes, error: Exception) -> ImageRefused:
             return ImageRefused(Refusal.UNSUPPORTED, f"{name} is not read; convert it to JPEG or PNG")
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
         return ImageRefused(Refusal.UNSUPPORTED, "HEIF/AVIF is not read; convert it to JPEG or PNG")
-    if data.startswith(b"\xff\xd8\xff"):
-        return ImageRefused(Refusal.TRUNCATED, f"a JPEG without a whole header ({len(data)} bytes)")
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return ImageRefused(Refusal.TRUNCATED, f"a PNG without a whole header ({len(data)} bytes)")
+    for signature, name in _SIGNATURES.items():
+        if data.startswith(signature):
+            return ImageRefused(Refusal.TRUNCATED, f"a {name} without a whole header ({len(data)} bytes)")
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return ImageRefused(Refusal.TRUNCATED, f"a WebP that is not whole ({len(data)} bytes)")
     return ImageRefused(Refusal.NOT_AN_IMAGE, f"starts with {data[:8]!r} ({type(error).__name__})")
 
 
@@ -217,7 +214,9 @@ def _orientation(image: Image.Image) -> int:
     if image.format not in ("JPEG", "MPO") and not exif:
         return 1
     try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # a broken EXIF block, of which any parser error may come, says nothing about the pixels
         return 1
     return orientation if orientation in range(1, 9) else 1
@@ -268,6 +267,18 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
         canvas = Image.new("RGBA", layer.size, (*_WHITE, 255))
         return np.asarray(Image.alpha_composite(canvas, layer).convert("RGB"))
     return np.asarray(image.convert("RGB"))
+
+
+def _fitted_size(height: int, width: int, max_side: int) -> tuple[int, int]:
+    factor = min(1.0, max_side / max(height, width))
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if image.shape[:2] == size:
+        return image
+    # Area averaging is the one OpenCV filter that does not alias when it shrinks.
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
 
 
 def _upright(image: np.ndarray, orientation: int) -> np.ndarray:

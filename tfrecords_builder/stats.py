@@ -99,6 +99,9 @@ def plot_class_sizes(path: Path | str, class_sizes: np.ndarray) -> None:
     axes.hist(sizes, bins=_whole_number_bins(int(sizes.max())), color="#33658a")
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.set_ylim(bottom=0.5)  # so that a single class is a bar one can see
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
     axes.set_xlabel("training photographs of a class")
     axes.set_ylabel("classes")
     axes.set_title(f"{sizes.size} classes, {int(sizes.sum())} photographs")

@@ -76,7 +76,6 @@ def run_app(app: "typer.Typer", arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; None takes those of the process. `--debug`, anywhere in it,
             lets tracebacks through.
     """
-    import click
     import typer.main
 
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -84,16 +83,18 @@ def run_app(app: "typer.Typer", arguments: Sequence[str] | None = None) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     set_up_logging()
     command = typer.main.get_command(app)
+    # Click's base class of option errors; newer releases of typer carry their own copy of click.
+    usage_error: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
     code = EXIT_DONE
 
     def call() -> None:
         nonlocal code
         try:
             code = command.main(args=arguments, standalone_mode=False) or EXIT_DONE
-        except click.ClickException as error:
+        except usage_error as error:
             error.show()
             code = EXIT_INVALID
-        except click.exceptions.Abort as error:
+        except typer.Abort as error:
             raise KeyboardInterrupt from error
 
     failed = run(call, debug=debug)
