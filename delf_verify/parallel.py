@@ -14,7 +14,7 @@ from multiprocessing import connection
 from typing import Any, TypeVar
 
 import cv2
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")

@@ -1,0 +1,10 @@
+"""`tfland match`: one pair of photographs, matched and drawn."""
+
+import typer
+
+from delf_verify.cli import match
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to an application."""
+    app.command("match", help="Matches two photographs and draws the inliers.")(match)
