@@ -60,18 +60,23 @@ class ChainConfig:
 
 
 def load_chain(path: Path, *, seed: int | None = None) -> ChainConfig:
-    """Reads a chain; `seed`, when given, is stronger than the file's.
+    """Reads a chain; `seed`, when given, is stronger than the file's, for the toyworld too.
 
     Raises:
         ValueError: not YAML, an unknown key, or a value of a wrong type or range.
         OSError: the file is missing.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        merged = OmegaConf.merge(OmegaConf.structured(ChainConfig), OmegaConf.create(values or {}))
-        if seed is not None:
-            merged.seed = seed
-        config = OmegaConf.to_object(merged)
+        text = path.read_text(encoding="utf-8")
+        if "${" in text:
+            raise ValueError(f"{path} contains '${{': interpolation is not supported; write the value itself")
+        values = yaml.safe_load(text) or {}
+        if not isinstance(values, dict):
+            raise ValueError(
+                f"{path} holds a {type(values).__name__}; a chain is a mapping with the keys of ChainConfig"
+            )
+        stronger = {} if seed is None else {"seed": seed, "toyworld": {"seed": seed}}
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ChainConfig), values, stronger))
     except (yaml.YAMLError, OmegaConfBaseException) as error:
         raise ValueError(f"{path}: {error}") from error
     if not isinstance(config, ChainConfig):

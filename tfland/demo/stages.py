@@ -122,7 +122,7 @@ def build(config: ChainConfig, layout: Layout, out: Path, workers: int) -> None:
 
 def train_all(experiments: Experiments, ledger: Ledger) -> None:
     """The classifier, then DELF's descriptors from it, then its attention."""
-    from tfland.training.trainer import train
+    from tfland.training.experiment import train
 
     ledger.run("train classifier", lambda: train(experiments.classifier))
     ledger.run("train DELF descriptors", lambda: train(experiments.delf_descriptors))
