@@ -1,5 +1,6 @@
 """The loss of an experiment, and the probabilities that belong to it."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ from keras import ops
 from tfland.config import LossConfig
 from tfland.losses.arcface import ArcFaceLoss
 from tfland.losses.softmax import SoftmaxLoss
+
+logger = logging.getLogger(__name__)
 
 Loss = Callable[[Any, Any], Any]
 
@@ -22,18 +25,21 @@ def build_loss(config: LossConfig, class_counts: Sequence[int]) -> Loss:
 
     Args:
         config: the `loss` section of an experiment.
-        class_counts: [C] training photographs of each class.
+        class_counts: [C] training photographs of each class; classes without any are logged, since nothing
+            teaches the model to predict them.
 
     Returns:
         A function of labels [B] integer and logits [B, C] (cosines for "arcface") to the loss of each example,
         [B] float32.
-
-    Raises:
-        ValueError: a class has no photographs, so that nothing would ever pull its weights.
     """
     empty = [label for label, count in enumerate(class_counts) if count < 1]
     if empty:
-        raise ValueError(f"class {empty[0]} has no training photographs ({len(empty)} such classes); rebuild labels")
+        logger.warning(
+            "%d of %d classes have no training photographs (first: class %d); they will not be predicted",
+            len(empty),
+            len(class_counts),
+            empty[0],
+        )
     return _BUILDERS[config.name](config)
 
 
