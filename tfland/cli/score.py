@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 def score(
     predictions: Annotated[Path | None, typer.Option(help="Submission: id,landmarks.")] = None,
     solution: Annotated[Path | None, typer.Option(help="Solution: id,landmarks,Usage.")] = None,
-    verified: Annotated[Path | None, typer.Option(help="verified.csv, or the folder of `tfland verify`.")] = None,
+    verified: Annotated[Path | None, typer.Option(help="Folder of `tfland verify`.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Prints the scores of the files given."""

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 
 from delf_verify.decision import Verdict
+from delf_verify.verified_files import read_verified
 from tfland.metrics.bootstrap import Predictions
 from tfland.metrics.gap import Truth, average_precision, count_landmark_queries, gap, kaggle_order, relevance
 from tfrecords_builder import catalog, schema
 
 IGNORED = "Ignored"
-# The decision rule drops these; `unverified` keeps its score, because nothing spoke against it (DESIGN section 5).
+# What the decision rule drops. `unverified` keeps its score: nothing spoke against it.
 DROPPED = (Verdict.DISTRACTOR, Verdict.WRONG)
 
 
@@ -117,7 +118,7 @@ def score_files(predictions: Path | None, solution: Path | None, verified: Path 
     Args:
         predictions: a submission (`id,landmarks`); needs the solution.
         solution: `id,landmarks,Usage`; without it only the self-verified GAP can be told.
-        verified: verified.csv or the folder that holds it.
+        verified: folder of `tfland verify`.
 
     Raises:
         ValueError: neither predictions nor verified were given, or predictions without a solution, or as for `gap`.
@@ -139,21 +140,6 @@ def score_files(predictions: Path | None, solution: Path | None, verified: Path 
     if table is not None:
         scores |= score_verified(table, truth, ignored=ignored)
     return scores
-
-
-def read_verified(path: Path) -> pd.DataFrame:
-    """Returns the table of a verified.csv, given the file or its folder.
-
-    Raises:
-        OSError: there is none.
-        ValueError: a column is missing.
-    """
-    file = path / "verified.csv" if path.is_dir() else path
-    table = pd.read_csv(file, dtype={schema.ID: str}, keep_default_na=False, na_values={schema.SCORE: [""]})
-    for column in (schema.ID, schema.LANDMARK, schema.SCORE, "verdict"):
-        if column not in table.columns:
-            raise ValueError(f"{file} has no column {column!r}, only {list(table.columns)}: is it a verified.csv?")
-    return table
 
 
 def _gap_of_rows(predictions: Predictions, right: np.ndarray, rows: np.ndarray, num_landmark_queries: int) -> float:

@@ -1,4 +1,4 @@
-"""Tunes verification's thresholds on labelled queries: what is maximised is the verified GAP (DESIGN section 5)."""
+"""Tunes verification's thresholds on labelled queries: what is maximised is the verified GAP."""
 
 from dataclasses import dataclass
 from pathlib import Path
