@@ -153,7 +153,7 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS, *, max_side:
 
 def resize_longest_side(image: np.ndarray, max_side: int) -> np.ndarray:
     """Returns `image` (uint8 [H, W, 3]) shrunk so that its longest side is `max_side` pixels; never enlarged."""
-    return _resize(image, _fitted_size(*image.shape[:2], max_side))
+    return _resize(image, _fitted_size(image.shape[0], image.shape[1], max_side))
 
 
 def encode_jpeg(image: np.ndarray, quality: int = 95) -> bytes:

@@ -72,7 +72,7 @@ def select(photographs: pd.DataFrame, selection: Selection) -> pd.DataFrame:
         chosen = chosen[np.argsort(-chosen_sizes, kind="stable")[: selection.top_classes]]
     if not chosen.size:
         raise ValueError(
-            f"no class is left of {len(classes)}, the largest of which has {sizes.max(initial=0)} photographs: {selection}"
+            f"no class is left of {len(classes)}, the largest with {sizes.max(initial=0)} photographs: {selection}"
         )
     return photographs[np.isin(landmarks, chosen)].reset_index(drop=True)
 

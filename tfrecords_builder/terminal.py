@@ -165,7 +165,9 @@ class Progress:
     def _detail(self) -> str:
         elapsed = max(time.monotonic() - self._started, 1e-9)
         rate = (self.done - self._skipped) / elapsed
-        left = f"{(self._total - self.done) / rate:.0f} s left" if rate > 0 else "time left unknown"
+        remaining = self._total - self.done
+        known = rate > 0 or not remaining
+        left = f"{remaining / max(rate, 1e-9):.0f} s left" if known else "time left unknown"
         refused = f", {self.refused} refused" if self.refused else ""
         return f"{rate:.1f}/s, {left}{refused}"
 

@@ -48,9 +48,7 @@ def test_rows_keep_their_order_and_are_renumbered(photographs):
 
 
 def test_nothing_left_is_an_error(photographs):
-    with pytest.raises(
-        ValueError, match=r"no class is left of 4, the largest of which has 5 photographs: .*min_images=6"
-    ):
+    with pytest.raises(ValueError, match=r"no class is left of 4, the largest with 5 photographs: .*min_images=6"):
         select(photographs, Selection(min_images=6))
 
 
