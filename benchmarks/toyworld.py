@@ -29,8 +29,15 @@ def run_command(out: Path, arguments: list[str]) -> dict[str, float]:
     """Runs the whole command in a new process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    program = "import sys; from tfland.cli.main import app; from tfrecords_builder.terminal import run_app; "
-    program += "sys.exit(run_app(app, sys.argv[1:]))"
+    program = """
+import sys, typer
+from tfland.cli.toyworld import register
+from tfrecords_builder.terminal import run_app
+app = typer.Typer()
+app.callback()(lambda: None)
+register(app)
+sys.exit(run_app(app))
+"""
     command = [sys.executable, "-c", program, "toyworld", "--out", str(out), *arguments]
     subprocess.run(command, check=True, capture_output=True)
     seconds = time.perf_counter() - start
@@ -48,6 +55,7 @@ class Matcher:
         self._sift = cv2.SIFT_create(1000, contrastThreshold=0.02)
 
     def features(self, split: str, image: str) -> tuple[np.ndarray, np.ndarray]:
+        """([N, 2] positions, [N, 128] RootSIFT descriptors) of a photograph."""
         if image not in self._cache:
             path = self._root / split / image[0] / image[1] / image[2] / f"{image}.jpg"
             points, descriptors = self._sift.detectAndCompute(cv2.imread(str(path), 0), None)
@@ -57,6 +65,7 @@ class Matcher:
         return self._cache[image]
 
     def inliers(self, query: tuple[np.ndarray, np.ndarray], index: tuple[np.ndarray, np.ndarray]) -> int:
+        """Number of matches that agree with one affine map."""
         if min(len(query[0]), len(index[0])) < 3:
             return 0
         products = query[1] @ index[1].T
@@ -72,6 +81,7 @@ class Matcher:
         return 0 if kept is None else int(kept.sum())
 
     def best(self, query: str, index: list[str]) -> int:
+        """Largest number of inliers of a query with any of the training photographs."""
         mine = self.features("test", query)
         return max(self.inliers(mine, self.features("train", image)) for image in index)
 
@@ -112,12 +122,14 @@ def matchability(root: Path, seed: int = 0) -> dict[str, float]:
 
 
 def print_table(title: str, row: dict[str, float]) -> None:
+    """Prints one column of figures."""
     print(title)
     for name, value in row.items():
         print(f"  {name:<24}{value:10.3f}")
 
 
 def main() -> None:
+    """Prints both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="an existing toyworld to judge; without it one is made")
     options = parser.parse_args()

@@ -149,21 +149,25 @@ def _draw_skyline(canvas: np.ndarray, place: Surroundings, camera: Camera, light
 
 def _draw_ground(canvas: np.ndarray, ground: np.ndarray, camera: Camera, light: Light) -> None:
     """Paving or grass that fades into the haze towards the horizon."""
-    pixels = _GROUND_PX / GROUND_M
-    plane = np.array([[1 / pixels, 0, 0], [0, -1 / pixels, 0], [0, 0, 0], [0, 0, 1]])
     height, width = canvas.shape[:2]
-    picture = cv2.warpPerspective(
-        ground, camera.matrix() @ plane, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
-    )
-    picture = cv2.multiply(picture, (*lit(light, (1.0, 1.0, 1.0)), 0.0))
     coarse = _rows_and_columns(camera.elevation_plane(), height // _COARSE + 1, width // _COARSE + 1)
     # Depth of the ground = camera height / |elevation|; haze thickens with it, and fine paving would flicker.
-    share = np.clip(1.15 - np.exp(coarse / camera.position[2] * 45.0), 0, 1)
-    far = finish(share * 255 * (coarse < 0))
-    visible = cv2.resize(far, (width, height), interpolation=cv2.INTER_LINEAR)
-    share3 = cv2.merge([visible] * 3).astype(np.uint16)
-    blended = (picture * share3 + canvas * (255 - share3)) // 255
-    canvas[:] = blended.astype(np.uint8)
+    share = np.clip(1.15 - np.exp(coarse / camera.position[2] * 45.0), 0, 1) * (coarse < 0)
+    first = int(np.argmax(share.any(axis=1)))
+    top, bottom = first * _COARSE, min(height, share.shape[0] * _COARSE)
+    if not share.any() or top >= height:
+        return
+    pixels = _GROUND_PX / GROUND_M
+    plane = np.array([[1 / pixels, 0, 0], [0, -1 / pixels, 0], [0, 0, 0], [0, 0, 1]])
+    shift = np.array([[1, 0, 0], [0, 1, -top], [0, 0, 1]])
+    size = (width, bottom - top)
+    homography = shift @ camera.matrix() @ plane
+    picture = cv2.warpPerspective(ground, homography, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    picture = cv2.multiply(picture, (*lit(light, (1.0, 1.0, 1.0)), 0.0))
+    near = cv2.resize(share[first:].astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    region = canvas[top:bottom]
+    cv2.blendLinear(picture, np.ascontiguousarray(region), near, 1 - near, dst=picture)
+    region[:] = picture
 
 
 def draw_shadow(canvas: np.ndarray, building: Building, camera: Camera, light: Light) -> None:

@@ -82,6 +82,15 @@ def image_id(seed: int, split: str, number: int) -> str:
     return hashlib.sha256(f"toyworld {seed} {split} {number}".encode()).hexdigest()[:16]
 
 
+def plan(config: ToyworldConfig) -> dict[str, list[Shot]]:
+    """Every photograph of a toyworld, by split."""
+    return {
+        TRAIN: train_shots(config),
+        TEST: query_shots(config, TEST),
+        VALIDATION: query_shots(config, VALIDATION),
+    }
+
+
 def train_shots(config: ToyworldConfig) -> list[Shot]:
     """The training photographs in the order of their numbers; landmarks are mixed."""
     buildings = np.repeat(np.arange(config.landmarks), class_sizes(config))

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tfland.toyworld.catalogue import TEST, TRAIN, Shot, landmark_ids, landmark_names
+from tfland.toyworld.catalogue import TEST, TRAIN, Shot, landmark_ids, landmark_names, plan
 from tfland.toyworld.config import ToyworldConfig
 from tfland.toyworld.layout import image_path
 from tfrecords_builder.atomic import atomic_write
@@ -28,8 +28,6 @@ def write_contact_sheet(config: ToyworldConfig, root: Path, *, landmarks: int = 
     Returns:
         The picture's path.
     """
-    from tfland.toyworld.generate import plan
-
     shots = plan(config)
     names, ids = landmark_names(config), landmark_ids(config)
     rows = []

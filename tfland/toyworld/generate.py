@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 
-from tfland.toyworld.catalogue import TEST, TRAIN, VALIDATION, Shot, query_shots, train_shots
+from tfland.toyworld.catalogue import Shot, plan
 from tfland.toyworld.config import ToyworldConfig
 from tfland.toyworld.layout import claim, image_path, is_whole, write_tables
 from tfland.toyworld.photograph import photograph_building, photograph_distractor
@@ -40,15 +40,6 @@ class Toyworld:
     photographs: dict[str, int]
     written: int
     skipped: int
-
-
-def plan(config: ToyworldConfig) -> dict[str, list[Shot]]:
-    """Every photograph of a toyworld, by split."""
-    return {
-        TRAIN: train_shots(config),
-        TEST: query_shots(config, TEST),
-        VALIDATION: query_shots(config, VALIDATION),
-    }
 
 
 def generate(config: ToyworldConfig, out: Path | str, *, workers: int | None = None) -> Toyworld:

@@ -74,11 +74,12 @@ def gain(light: Light, normal: np.ndarray) -> Colour:
 
 def lit(light: Light, colour: Colour, brightness: float = 1.0) -> Colour:
     """Colour, 0 to 255, of a thing that stands in this light."""
-    blue, green, red = (
-        min(255.0, c * brightness * (a + 0.5 * s))
-        for c, a, s in zip(colour, light.ambient, light.sunlight, strict=True)
+    (b, g, r), (ab, ag, ar), (sb, sg, sr) = colour, light.ambient, light.sunlight
+    return (
+        min(255.0, b * brightness * (ab + 0.5 * sb)),
+        min(255.0, g * brightness * (ag + 0.5 * sg)),
+        min(255.0, r * brightness * (ar + 0.5 * sr)),
     )
-    return blue, green, red
 
 
 def _varied(colour: Colour, rng: np.random.Generator) -> Colour:

@@ -10,8 +10,8 @@ from tfland.toyworld.solids import Solid
 def painting_order(solids: Sequence[Solid], position: np.ndarray) -> list[int]:
     """Order in which solids hide one another rightly, farthest first.
 
-    Two boxes that do not overlap have a plane between them, and the one on the camera's side of it can never be
-    hidden by the other. Boxes that overlap a little are parted where they overlap least.
+    Two boxes that do not overlap have a plane between them, and what is on the camera's side of it cannot be hidden
+    by what is beyond. Boxes that overlap a little are parted where they overlap least.
 
     Args:
         solids: convex, or ordered inside, like those of `solids.py`.
@@ -35,18 +35,17 @@ def painting_order(solids: Sequence[Solid], position: np.ndarray) -> list[int]:
 
 
 def _must_precede(solids: Sequence[Solid], position: np.ndarray) -> np.ndarray:
-    """[N, N] bool: entry (i, j) says that i is painted before j."""
+    """[N, N] bool: entry (i, j) says that j may hide i, so that i is painted before j."""
     low = np.stack([item.low for item in solids])
     high = np.stack([item.high for item in solids])
-    # gaps[axis, i, j]: how far i ends before j begins along the axis; negative where they overlap.
-    gaps = (low[None, :, :] - high[:, None, :]).transpose(2, 0, 1)
-    both = np.concatenate([gaps, gaps.transpose(0, 2, 1)])
-    axis = both.argmax(axis=0)
-    i, j = np.indices(axis.shape)
-    ends, begins = high[i, axis % 3], low[j, axis % 3]
-    swapped = axis >= 3
-    plane = np.where(swapped, high[j, axis % 3] + low[i, axis % 3], ends + begins) / 2
-    camera_beyond = position[axis % 3] > plane
-    before = np.where(swapped, ~camera_beyond, camera_beyond)
-    np.fill_diagonal(before, False)
-    return before & ~(before.T & before)
+    # gaps[i, j, axis]: how far i ends before j begins along the axis; negative where it does not.
+    gaps = low[None, :, :] - high[:, None, :]
+    widest = np.maximum(gaps, gaps.transpose(1, 0, 2)).max(axis=2)
+    parted = gaps >= np.minimum(widest, 0.0)[:, :, None]
+    middle = (low[None, :, :] + high[:, None, :]) / 2
+    # Seen from beyond the end of i, along an axis on which i ends before j begins, i hides nothing of j ...
+    beyond = parted & (position >= np.where(gaps >= 0, high[:, None, :], middle))
+    # ... and seen from before the beginning of j, j hides nothing of i.
+    short_of = parted & (position <= np.where(gaps >= 0, low[None, :, :], middle))
+    cannot_hide = beyond.any(axis=2) | short_of.any(axis=2).T
+    return cannot_hide & ~cannot_hide.T

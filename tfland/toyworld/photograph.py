@@ -44,8 +44,8 @@ def draw_scene(world: World, camera: Camera, light: Light, rng: np.random.Genera
         _draw_tree(canvas, world, number, camera, light)
     draw_building(canvas, world.building, world.texture, camera, light)
     if light.haze > 0.02:
-        veil = np.full_like(canvas, 0) + np.array(np.clip(light.sky_low, 0, 255), np.uint8)
-        cv2.addWeighted(canvas, 1 - light.haze, veil, light.haze, 0, dst=canvas)
+        veil = tuple(channel * light.haze for channel in light.sky_low)
+        canvas = cv2.add(cv2.multiply(canvas, (1 - light.haze,) * 4), (*veil, 0.0))
     for number in before:
         _draw_tree(canvas, world, number, camera, light)
     distance = float(np.linalg.norm(camera.position[:2]))

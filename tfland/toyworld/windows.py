@@ -136,7 +136,7 @@ def window(cell: Cell, palette: Palette, rng: np.random.Generator, kind: str = "
     cv2.rectangle(cell.picture, *sill, shade(palette.trim, 0.85), -1)
     if rng.random() < 0.2:
         for _ in range(10):
-            x, y = rng.integers(cell.left, cell.right + 1), cell.bottom - rng.integers(0, 3 * cell.line() + 1)
+            x, y = rng.integers([cell.left, cell.bottom - 3 * cell.line()], [cell.right + 1, cell.bottom + 1])
             cv2.circle(cell.picture, (int(x), int(y)), 2 * cell.line(), random_bgr(rng), -1, AA)
 
 
