@@ -55,11 +55,11 @@ def test_no_boxes_is_no_error() -> None:
         assert len(greedy_nms(np.zeros((0, 4)), np.zeros(0), max_iou=max_iou, max_boxes=9)) == 0
 
 
-def test_ten_thousand_boxes_take_well_under_seconds() -> None:
+def test_ten_thousand_boxes_take_no_minutes() -> None:
     import time
 
     boxes, scores = random_boxes(0, 10_000)
     started = time.perf_counter()
     kept = greedy_nms(boxes, scores, max_iou=0.8, max_boxes=1000)
     assert len(kept) == 1000
-    assert time.perf_counter() - started < 2  # 0.1 s measured; the double loop takes minutes
+    assert time.perf_counter() - started < 5  # 0.3 s on a busy machine; the double loop takes minutes
