@@ -91,13 +91,24 @@ def match_images(query: LocalFeatures, index: AggregatedIndex, config: VerifyCon
     """
     matched = index.match(query, config.matching)
     return [
-        PairMatch(
-            putative,
-            estimate_affine(
-                query.locations_yx[putative.query_indices],
-                features.locations_yx[putative.index_indices],
-                config.geometry,
-            ),
-        )
-        for putative, features in zip(matched, index.features, strict=True)
+        _agree(query, features, putative, config) for putative, features in zip(matched, index.features, strict=True)
     ]
+
+
+def match_image(query: LocalFeatures, index: AggregatedIndex, image_id: str, config: VerifyConfig) -> PairMatch:
+    """The matches of a query with one of the index images, as `match_images` finds them.
+
+    Args:
+        query: the query's features.
+        index: the features of all index images that were compared: the neighbours are shared among them.
+        image_id: which image.
+        config: matching and geometry.
+    """
+    place = index.image_ids.index(image_id)
+    return _agree(query, index.features[place], index.match(query, config.matching)[place], config)
+
+
+def _agree(query: LocalFeatures, features: LocalFeatures, putative: PutativeMatches, config: VerifyConfig) -> PairMatch:
+    query_yx = query.locations_yx[putative.query_indices]
+    index_yx = features.locations_yx[putative.index_indices]
+    return PairMatch(putative, estimate_affine(query_yx, index_yx, config.geometry))

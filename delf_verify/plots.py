@@ -105,8 +105,8 @@ def _dot(canvas: Image, y: float, x: float, radius: int, colour: tuple[int, int,
 def _line(canvas: Image, start: Points, end: Points, colour: tuple[int, int, int]) -> None:
     ends = _fixed(*start), _fixed(*end)
     # A dark edge keeps a bright line visible on a bright wall.
-    cv2.line(canvas, *ends, (25, 28, 33), 3, cv2.LINE_AA, _SHIFT)
-    cv2.line(canvas, *ends, colour, 1, cv2.LINE_AA, _SHIFT)
+    cv2.line(canvas, *ends, (25, 28, 33), 4, cv2.LINE_AA, _SHIFT)
+    cv2.line(canvas, *ends, colour, 2, cv2.LINE_AA, _SHIFT)
 
 
 def encode_png(image: Image) -> bytes:
