@@ -85,9 +85,13 @@ def _search_kdtree(index: DescriptorIndex, queries: Floats, count: int, limit: f
     return distances.astype(np.float32), rows
 
 
-# Blocks of the product: 128 x 4096 float32 stay in a core's second-level cache while they are compared.
-QUERY_BLOCK = 128
-INDEX_BLOCK = 4096
+# Blocks of the product; of 64 to 512 x 1024 to 8192 the quickest on 1000 x 50,000 real descriptors (benchmarks).
+QUERY_BLOCK = 256
+INDEX_BLOCK = 8192
+# The distance limit alone is trusted while it leaves no more than this many candidates times K in a block.
+_CROWDED = 4
+# Columns are dealt into this many groups times K to bound the K-th smallest number without sorting.
+_GROUPS = 8
 
 
 def _search_exact(
@@ -118,20 +122,39 @@ def _propose(
 ) -> tuple[Integers, Integers]:
     """Pairs (query row, index row) that hold every one of the K nearest within the limit, and few others."""
     squares = np.einsum("nd,nd->n", queries, queries)
-    lifted = np.column_stack([-2 * queries, np.ones(len(queries), np.float32)]).astype(np.float32)
+    lifted = np.column_stack([-2 * queries, np.ones_like(squares)])
     # Bound of the rounding error of |x|² - 2 q·x in float32, any order of summation: (D + 2) units in the last
-    # place of the sum of the terms' sizes, which (|q| + |x|)² bounds; twice, for |q|² and the limit.
+    # place of the sum of the terms' sizes, which (|q| + |x|)² bounds. Twice, because two such numbers are compared.
     largest = np.sqrt(augmented[:, -1].max())
     slack = 2 * (queries.shape[1] + 2) * np.finfo(np.float32).eps * (np.sqrt(squares) + largest) ** 2
-    bounds = (np.minimum(limit, 1e18) ** 2 - squares + slack).astype(np.float32)
-    found_queries, found_rows = [], []
+    bounds = np.float32(limit) ** 2 - squares + slack
+    smallest = np.full((len(queries), _GROUPS * count), np.inf, np.float32)
+    found: list[Integers] = []
     for start in range(0, len(augmented), index_block):
         values = lifted @ augmented[start : start + index_block].T
-        flat = np.flatnonzero(values <= bounds[:, None])
-        query_rows, columns = np.divmod(flat, values.shape[1])
-        found_queries.append(query_rows)
-        found_rows.append(columns + start)
-    return np.concatenate(found_queries), np.concatenate(found_rows)
+        near = values <= bounds[:, None]
+        if np.count_nonzero(near) > _CROWDED * count * len(queries):
+            _lower_group_minima(smallest, values)
+            bounds = np.minimum(bounds, np.partition(smallest, count - 1)[:, count - 1] + slack)
+            near = values <= bounds[:, None]
+        query_rows, columns = np.divmod(np.flatnonzero(near), values.shape[1])
+        found.append(np.stack([query_rows, columns + start]))
+    query_rows, rows = np.concatenate(found, axis=1)
+    return query_rows, rows
+
+
+def _lower_group_minima(smallest: Floats, values: Floats) -> None:
+    """Lowers each [N, G] running minimum of a group of columns by the groups of another [N, M] block.
+
+    The K-th smallest of the group minima is never below the K-th smallest number, and near it.
+    """
+    groups = smallest.shape[1]
+    whole = values.shape[1] // groups * groups
+    if whole:
+        parts = values[:, :whole].reshape(len(values), -1, groups)
+        np.minimum(smallest, parts.min(axis=1), out=smallest)
+    rest = smallest[:, : values.shape[1] - whole]
+    np.minimum(rest, values[:, whole:], out=rest)
 
 
 def _select(
