@@ -50,6 +50,16 @@ def build_model(config: ModelConfig, num_classes: int, image_size: int) -> keras
     return model
 
 
+def load_model(path: Path) -> keras.Model:
+    """Loads a model that `build_model` made. Importing this module is what makes our layers known to Keras.
+
+    Raises:
+        OSError: the file is missing.
+        ValueError: it is no Keras model.
+    """
+    return keras.saving.load_model(path, compile=False)
+
+
 def _pooling(config: ModelConfig) -> keras.Layer:
     if config.pooling == "gem":
         return GeMPooling(config.gem_p, train_p=config.gem_trainable, name="pooling")

@@ -12,6 +12,7 @@ from tfland.config_io import load_config
 from tfland.data.labels import LabelMap, read_label_map
 from tfland.data.resize import resize_image
 from tfland.losses.build import probabilities
+from tfland.models.build import load_model
 from tfrecords_builder import schema
 
 MODEL_FILE = "model.keras"
@@ -46,7 +47,7 @@ class Classifier:
         config = load_config(folder / CONFIG_FILE)
         if config.task != "classify":
             raise ValueError(f"{folder} holds a model of task {config.task!r}; predictions need task 'classify'")
-        model = keras.saving.load_model(folder / MODEL_FILE, compile=False)
+        model = load_model(folder / MODEL_FILE)
         labels = read_label_map(folder)
         if model.output["logits"].shape[-1] != len(labels):
             classes = model.output["logits"].shape[-1]

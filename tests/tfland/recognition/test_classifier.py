@@ -1,6 +1,8 @@
 """A model directory is opened whole or refused."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,13 @@ def test_fit_has_the_networks_size(model_dir: Path) -> None:
     photograph = np.random.default_rng(0).integers(0, 255, (90, 31, 3), np.uint8)
     fitted = Classifier.load(model_dir).fit(photograph)
     assert (fitted.shape, fitted.dtype) == ((48, 48, 3), np.uint8)
+
+
+def test_a_fresh_process_opens_it(model_dir: Path) -> None:
+    """Keras finds our layers only if somebody imported them."""
+    program = f"from tfland.recognition.classifier import *; print(Classifier.load(Path({str(model_dir)!r})).labels)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "landmark_ids=(5, 70, 900)" in result.stdout, result.stderr[-2000:]
 
 
 @pytest.mark.parametrize("name", ["model.keras", "config.yaml", "labels.csv"])
