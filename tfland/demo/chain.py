@@ -6,6 +6,7 @@ import resource
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def run_chain(config: ChainConfig, out: Path, *, workers: int = 2) -> dict[str, 
     ledger.run("predict test", lambda: predict_queries(layout.test, out, "test"))
     verifier = Verifier(config=config, layout=layout, out=out, workers=workers)
     for extractor in config.extractors:
-        ledger.run(f"tune {extractor}", lambda name=extractor: verifier.tune(name))
+        ledger.run(f"tune {extractor}", partial(verifier.tune, extractor))
     chosen = verifier.choose()
     ledger.run(f"verify test with {chosen}", lambda: verifier.verify_test(chosen))
     summary = summarise(config, out, layout.test.solution, verifier, chosen, ledger.seconds)

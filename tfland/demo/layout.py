@@ -13,6 +13,8 @@ from tfrecords_builder.catalog import read_photographs
 from tfrecords_builder.splits import SplitPlan, assign_splits
 
 STAND_IN_FILE = "stand_ins.csv"
+# GLDv2's own name for the table of landmark names, and a shorter one that people use.
+_NAME_FILES = ("train_label_to_category.csv", "labels.csv")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +44,14 @@ class Layout:
         train_images: folder of those photographs.
         validation: queries that thresholds are tuned on.
         test: queries that are scored.
+        names: landmark_id,category, or None if the folder has no such table.
     """
 
     train_csv: Path
     train_images: Path
     validation: Queries
     test: Queries
+    names: Path | None
 
 
 def make_photographs(config: ChainConfig, out: Path) -> Layout:
@@ -67,10 +71,14 @@ def make_photographs(config: ChainConfig, out: Path) -> Layout:
     own = Queries(
         csv=folder / "validation.csv", images=folder / "validation", solution=folder / "validation_solution.csv"
     )
-    if own.csv.is_file():
-        return Layout(train_csv=folder / "train.csv", train_images=folder / "train", validation=own, test=test)
-    held_out = _hold_out(folder, config, out / "held_out")
-    return Layout(train_csv=out / "held_out/train.csv", train_images=folder / "train", validation=held_out, test=test)
+    held_out = not own.csv.is_file()
+    return Layout(
+        train_csv=out / "held_out" / "train.csv" if held_out else folder / "train.csv",
+        train_images=folder / "train",
+        validation=_hold_out(folder, config, out / "held_out") if held_out else own,
+        test=test,
+        names=next((folder / name for name in _NAME_FILES if (folder / name).is_file()), None),
+    )
 
 
 def _hold_out(folder: Path, config: ChainConfig, out: Path) -> Queries:

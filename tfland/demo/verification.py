@@ -1,12 +1,15 @@
 """Verification within the chain: thresholds tuned on validation queries, then applied to the test queries."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from delf_verify.config import VerifyConfig, default_config
 from delf_verify.decision import load_thresholds, save_thresholds
+from delf_verify.report import ReportConfig, names_of, report_folder
 from delf_verify.sources import FolderSource
 from delf_verify.tuning import TuningResult
 from delf_verify.verified_files import read_verified
@@ -66,6 +69,17 @@ class Verifier:
     def read_test(self, extractor: str) -> pd.DataFrame:
         """The table of `verify_test`."""
         return read_verified(self._folder("test", extractor))
+
+    def write_report(self, extractor: str, figures: Mapping[str, Any]) -> Path:
+        """Writes the report of `verify_test`; returns its first page."""
+        names = self.layout.names
+        return report_folder(
+            self._folder("test", extractor),
+            figures=figures,
+            truth=read_solution(self.layout.test.solution),
+            labels=None if names is None else names_of(pd.read_csv(names, keep_default_na=False)),
+            config=ReportConfig(workers=self.workers),
+        )
 
     def _verify(self, name: str, queries: Queries, extractor: str, settings: VerifyConfig) -> pd.DataFrame:
         index_features = self.out / "features" / f"index_{extractor}"

@@ -1,7 +1,7 @@
 """Predictions as files: Kaggle's submission form, and candidates with several rows a query."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,9 @@ import pandas as pd
 from tfrecords_builder import schema
 from tfrecords_builder.atomic import atomic_write
 from tfrecords_builder.images import ImageRefused
+
+
+_COLUMNS = (schema.ID, schema.LANDMARK, schema.SCORE)
 
 
 def rank_candidates(probabilities: np.ndarray, landmark_ids: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -37,10 +40,7 @@ def write_submission(path: Path, ids: list[str], predictions: pd.DataFrame) -> N
         ids: every query, in the order of the lines.
         predictions: columns id, landmark_id, score; at most one row a query.
     """
-    cells = {
-        row.id: f"{row.landmark_id} {_number(row.score)}"
-        for row in predictions[[schema.ID, schema.LANDMARK, schema.SCORE]].itertuples(index=False)
-    }
+    cells = {query: f"{landmark} {score}" for query, landmark, score in _rows(predictions)}
     with atomic_write(path) as file:
         file.write(f"{schema.ID},{schema.LANDMARKS}\n")
         file.writelines(f"{query},{cells.get(query, '')}\n" for query in ids)
@@ -55,13 +55,14 @@ def write_candidates(path: Path, candidates: pd.DataFrame) -> None:
     """
     with atomic_write(path) as file:
         file.write(f"{schema.ID},{schema.LANDMARK},{schema.SCORE}\n")
-        for row in candidates[[schema.ID, schema.LANDMARK, schema.SCORE]].itertuples(index=False):
-            file.write(f"{row.id},{row.landmark_id},{_number(row.score)}\n")
+        file.writelines(f"{query},{landmark},{score}\n" for query, landmark, score in _rows(candidates))
 
 
-def _number(score: float) -> str:
-    # Nine digits bring a float32 back exactly, so that ties in the file are ties in the model.
-    return f"{score:.9g}"
+def _rows(table: pd.DataFrame) -> Iterator[tuple[str, int, str]]:
+    """Yields id, landmark and score as text."""
+    for query, landmark, score in zip(*(table[name].tolist() for name in _COLUMNS), strict=True):
+        # Nine digits bring a float32 back exactly, so that ties in the file are ties in the model.
+        yield query, landmark, f"{score:.9g}"
 
 
 def write_refused(path: Path, refused: Mapping[str, ImageRefused]) -> None:
