@@ -1,5 +1,6 @@
 """A network small enough to be trained in a test, and experiments on it."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ import pytest
 
 from tfland.config import ExperimentConfig
 from tfland.config_io import config_from_dict
+from tfland.models.backbones import BACKBONES, BackboneSpec
 
 MakeConfig = Callable[..., ExperimentConfig]
 
 
-def _tiny_network(_weights: str | None) -> keras.Model:
+def tiny_network(_weights: str | None) -> keras.Model:
     """Five halvings with batch normalisation, as in a ResNet; the fourth ends in a layer to be DELF's conv4."""
     x = image = keras.Input((None, None, 3))
     for number in range(5):
@@ -23,17 +25,17 @@ def _tiny_network(_weights: str | None) -> keras.Model:
     return keras.Model(image, x)
 
 
+def tiny_spec() -> BackboneSpec:
+    """The table entry that makes "resnet18" a network of 3,000 parameters; programs beside this file use it too."""
+    return dataclasses.replace(
+        BACKBONES["resnet18"], construct=tiny_network, channels=8, first_layer="conv0", conv4_layer="out3"
+    )
+
+
 @pytest.fixture
 def tiny_resnet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes "resnet18" a network of 3,000 parameters."""
-    import dataclasses
-
-    from tfland.models.backbones import BACKBONES
-
-    spec = dataclasses.replace(
-        BACKBONES["resnet18"], construct=_tiny_network, channels=8, first_layer="conv0", conv4_layer="out3"
-    )
-    monkeypatch.setitem(BACKBONES, "resnet18", spec)
+    monkeypatch.setitem(BACKBONES, "resnet18", tiny_spec())
 
 
 @pytest.fixture

@@ -69,19 +69,15 @@ def test_equal_runs_give_equal_bytes(make_shards: Shards, make_config: MakeConfi
         assert (first.model_dir / name).read_bytes() == (second.model_dir / name).read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("sections", "message"),
-    [
-        ({"training": {"epochs": 3}}, r"training.epochs was 1 and is now 3; give another training.model_dir"),
-        ({"schedule": {"learning_rate": 0.5}}, r"schedule.learning_rate was 0.01 and is now 0.5"),
-        ({"task": "delf_descriptors"}, r"task was 'classify' and is now 'delf_descriptors'"),
-    ],
-)
-def test_another_configuration_is_refused(make_shards, make_config, sections, message) -> None:  # type: ignore[no-untyped-def]
+def test_another_configuration_is_refused(make_shards: Shards, make_config: MakeConfig) -> None:
     shards = make_shards(train=TRAIN)
     train(make_config(shards, training={"epochs": 1}))
-    with pytest.raises(ValueError, match=message):
-        train(make_config(shards, **{"training": {"epochs": 1}, **sections}))
+    with pytest.raises(ValueError, match=r"training.epochs was 1 and is now 3; give another training.model_dir"):
+        train(make_config(shards, training={"epochs": 3}))
+    with pytest.raises(ValueError, match=r"schedule.learning_rate was 0.01 and is now 0.5"):
+        train(make_config(shards, training={"epochs": 1}, schedule={"learning_rate": 0.5}))
+    with pytest.raises(ValueError, match=r"task was 'classify' and is now 'delf_descriptors'"):
+        train(make_config(shards, training={"epochs": 1}, task="delf_descriptors"))
 
 
 def test_other_data_are_refused_and_moved_data_are_not(make_shards: Shards, make_config: MakeConfig) -> None:
