@@ -19,7 +19,7 @@ import PIL
 from tfrecords_builder.build_state import BuildState, open_state
 from tfrecords_builder.catalog import read_photographs
 from tfrecords_builder.config import BuildConfig
-from tfrecords_builder.ids import hash_ids
+from tfrecords_builder.ids import hash_ids, shuffled_order
 from tfrecords_builder.image_limits import ImageRefused
 from tfrecords_builder.images import locate
 from tfrecords_builder.labels import Labels, labels_of, read_labels, write_labels
@@ -140,10 +140,9 @@ def _skip(shown: Progress, results: list[ShardResult]) -> None:
 
 def _tasks(config: BuildConfig, splits: dict[str, pd.DataFrame], labels: Labels, done: Any) -> Iterator[ShardTask]:
     for split, rows in splits.items():
-        shards = hash_ids(rows[ID], config.seed, "shard") % np.uint64(config.num_shards)
-        places = hash_ids(rows[ID], config.seed, "place")
-        # Rows in the order of shard, then place; ids break the ties that 64 bits make all but impossible.
-        order = np.lexsort((rows[ID].to_numpy(), places, shards))
+        ids = rows[ID].tolist()
+        shards = hash_ids(ids, config.seed, "shard") % np.uint64(config.num_shards)
+        order = shuffled_order(ids, shards, config.seed, "place")
         bounds = np.searchsorted(shards[order], np.arange(config.num_shards + 1))
         for index in range(config.num_shards):
             name = shard_name(split, index, config.num_shards)

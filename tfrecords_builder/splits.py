@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tfrecords_builder.ids import hash_ids
+from tfrecords_builder.ids import shuffled_order
 from tfrecords_builder.schema import ID, LANDMARK, TRAIN_SPLIT, validate_split
 
 BY_CLASS_SIZE = "class-size"
@@ -115,7 +115,7 @@ def assign_splits(photographs: pd.DataFrame, plan: SplitPlan, seed: int) -> np.n
     _, sizes = np.unique(landmarks, return_counts=True)
     counts = apportion(sizes, plan)
     # Rows sorted by class, shuffled within it: the first counts[0] of a class go to part 0, and so on.
-    order = np.lexsort((photographs[ID].to_numpy(), hash_ids(photographs[ID], seed, "split"), landmarks))
+    order = shuffled_order(photographs[ID].tolist(), landmarks, seed, "split")
     numbers = np.tile(np.arange(counts.shape[1], dtype=np.int8), len(sizes))
     parts = np.empty(len(photographs), np.int8)
     parts[order] = np.repeat(numbers, counts.ravel())

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from tfrecords_builder.ids import MAX_ID_LENGTH, hash_ids, validate_id
+from tfrecords_builder.ids import MAX_ID_LENGTH, hash_ids, shuffled_order, validate_id
 
 
 @pytest.mark.parametrize("text", ["17660ef415d37059", "IMG_2020-01.02", "a", "_x", "9" * MAX_ID_LENGTH])
@@ -23,7 +23,7 @@ def test_ids_that_could_lead_elsewhere_are_refused(text):
 
 def test_numbers_are_pinned():
     # They decide where an image is: changing them would move every image of every build.
-    assert hash_ids(["17660ef415d37059", "b"], 7, "shard").tolist() == [1752067806818828775, 15775408518800193244]
+    assert hash_ids(["17660ef415d37059", "b"], 7, "shard").tolist() == [2843783138016153354, 14153468549527286812]
 
 
 def test_numbers_do_not_depend_on_the_process():
@@ -41,6 +41,20 @@ def test_purposes_and_seeds_are_independent():
         # 64 cells of 62.5 each; chi-squared with 63 degrees of freedom exceeds 120 once in 50,000 times.
         counts = np.bincount((first * np.uint64(8) + second).astype(int), minlength=64)
         assert ((counts - 62.5) ** 2 / 62.5).sum() < 120
+
+
+def test_groups_stay_together_and_their_order_is_that_of_the_ids():
+    ids, groups = list("abcdefgh"), np.array([1, 0, 1, 0, 1, 0, 1, 0])
+    order = shuffled_order(ids, groups, 0, "place")
+    assert groups[order].tolist() == [0] * 4 + [1] * 4
+    mixed = np.array([3, 1, 0, 7, 6, 2, 5, 4])
+    again = shuffled_order([ids[row] for row in mixed], groups[mixed], 0, "place")
+    assert mixed[again].tolist() == order.tolist()
+
+
+def test_ids_decide_where_numbers_collide(monkeypatch):
+    monkeypatch.setattr("tfrecords_builder.ids.hash_ids", lambda ids, *_: np.zeros(len(ids), np.uint64))
+    assert shuffled_order(["c", "a", "b"], np.array([0, 0, 0]), 0, "x").tolist() == [1, 2, 0]
 
 
 def test_no_ids():
