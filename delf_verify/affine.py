@@ -57,10 +57,9 @@ def residuals(matrix: Maps, query: Points, index: Points) -> NDArray[np.float64]
 def ransac(query: Points, index: Points, *, residual_px: float, trials: int, seed: int, limits: Limits) -> Maps | None:
     """The plausible affine map that most matches agree on.
 
-    RANSAC (Fischler and Bolles 1981) with every sample solved, checked and counted in one go, and a local
-    optimisation of the best one (Chum, Matas and Kittler 2003). Maps that are not plausible are dropped before they
-    are counted: were the best map judged only at the end, as with a library's RANSAC, one collapsed map with
-    many matches would hide the true one.
+    RANSAC (Fischler and Bolles 1981) with every sample solved, checked and counted in one go. Maps that are not
+    plausible are dropped before they are counted: were the best map judged only at the end, as with a library's
+    RANSAC, one collapsed map with many matches would hide the true one.
 
     Args:
         query: [M, 2] float64, M >= 3.
@@ -76,8 +75,8 @@ def ransac(query: Points, index: Points, *, residual_px: float, trials: int, see
     maps = _sampled_maps(query, index, trials, seed, limits)
     if not len(maps):
         return None
-    best = maps[_count_inliers(maps, query, index, residual_px).argmax()]
-    return _refine(best, query, index, residual_px, limits)
+    best: Maps = maps[_count_inliers(maps, query, index, residual_px).argmax()]
+    return best
 
 
 def _sampled_maps(query: Points, index: Points, trials: int, seed: int, limits: Limits) -> Maps:
@@ -117,8 +116,19 @@ def _count_inliers(maps: Maps, query: Points, index: Points, residual_px: float)
     return np.concatenate(counts)
 
 
-def _refine(matrix: Maps, query: Points, index: Points, residual_px: float, limits: Limits) -> Maps:
-    """Least squares over the inliers, again and again while that loses none of them."""
+def refine(matrix: Maps, query: Points, index: Points, residual_px: float, limits: Limits) -> Maps:
+    """The least-squares map over the inliers of a map, again and again while that loses none of them.
+
+    The local optimisation of RANSAC's result (Chum, Matas and Kittler 2003): a map through three noisy matches
+    misses inliers that the map through all of them finds.
+
+    Args:
+        matrix: [2, 3] float64, a plausible map.
+        query: [M, 2] float64.
+        index: [M, 2] float64.
+        residual_px: an inlier's largest residual.
+        limits: what is plausible; a map is not refined beyond them.
+    """
     inliers = residuals(matrix, query, index) <= residual_px
     for _ in range(_REFINEMENTS):
         if inliers.sum() <= MIN_MATCHES:
