@@ -262,6 +262,16 @@ def test_truncated_files_are_refused_not_half_decoded(scene, encode, part, forma
     assert error.reason in (Refusal.TRUNCATED, Refusal.CORRUPT)
 
 
+def test_a_download_that_stopped_in_a_preallocated_file_is_truncated(encode):
+    data = encode(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    half = len(data) // 2
+    assert refusal(decode_image, data[:half] + bytes(len(data) - half)).reason == Refusal.TRUNCATED
+
+
+def test_what_follows_a_whole_jpeg_does_no_harm(scene, encode):
+    assert close(decode_image(encode(scene()) + b"appended by a phone"), scene())
+
+
 def test_a_jpeg_without_its_last_marker_is_truncated(scene, encode):
     assert refusal(decode_image, encode(scene())[:-2]).reason == Refusal.TRUNCATED
 
