@@ -27,6 +27,8 @@ class ChainConfig:
         max_side: longest side of a photograph in the shards, in pixels.
         extractors: local features to verify with; the one with the higher verified GAP on validation is used.
         index_images: photographs of the predicted landmark that a query is compared with, at most.
+        residual_px: a match is an inlier if the affine map brings it this close to its partner; 20 in seed 003, less on
+            photographs of a few hundred pixels a side.
         min_true_kept: share of right validation predictions that the thresholds must keep.
         seed: reaches every random choice.
         classifier: an experiment as `tfland train` takes it, without data.shards and training.model_dir.
@@ -41,6 +43,7 @@ class ChainConfig:
     max_side: int = 512
     extractors: list[Literal["delf", "sift"]] = field(default_factory=lambda: ["delf", "sift"])
     index_images: int = 20
+    residual_px: float = 20.0
     min_true_kept: float = 0.95
     seed: int = 7
     classifier: dict[str, Any] = field(default_factory=dict)
