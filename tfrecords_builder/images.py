@@ -20,6 +20,7 @@ from tfrecords_builder.image_limits import DEFAULT_LIMITS as DEFAULT_LIMITS
 from tfrecords_builder.image_limits import ImageLimits as ImageLimits
 from tfrecords_builder.image_limits import ImageRefused as ImageRefused
 from tfrecords_builder.image_limits import Refusal as Refusal
+from tfrecords_builder.jpeg_structure import read_structure
 
 _SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF"}
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
@@ -125,7 +126,9 @@ def read_header(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Header:
     )
 
 
-def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS, *, max_side: int = 0) -> np.ndarray:
+def decode_image(
+    data: bytes, limits: ImageLimits = DEFAULT_LIMITS, *, max_side: int = 0, header: Header | None = None
+) -> np.ndarray:
     """Returns an encoded photograph as uint8 RGB [H, W, 3], upright.
 
     Args:
@@ -133,11 +136,12 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS, *, max_side:
         limits: what is refused.
         max_side: longest side of the result in pixels; 0 keeps the size. JPEGs are then decoded at a fraction of
             their size where that loses nothing visible, which is several times faster.
+        header: of `data`, where it has been read already.
 
     Raises:
         ImageRefused: it cannot be used.
     """
-    header = read_header(data, limits)
+    header = header or read_header(data, limits)
     pixels = None
     if header.format == "JPEG" and header.mode in ("RGB", "L"):
         pixels = decode_jpeg(data, header, max_side)
@@ -186,6 +190,8 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
         raise ImageRefused(
             Refusal.TOO_SMALL, f"{image.width} x {image.height} pixels, the shortest side is {limits.min_side}"
         )
+    if _format(image) == "JPEG" and not read_structure(data).is_whole:
+        raise ImageRefused(Refusal.TRUNCATED, f"JPEG: no end marker in {len(data)} bytes")
     return image
 
 

@@ -4,10 +4,7 @@ from dataclasses import dataclass
 
 from tfrecords_builder.image_limits import DEFAULT_LIMITS, ImageLimits
 from tfrecords_builder.images import Header, decode_image, decode_jpeg, encode_jpeg, read_header
-
-# Start-of-frame markers of sequential Huffman coding, which every decoder reads (ITU-T T.81, table B.1).
-_SEQUENTIAL = (0xC0, 0xC1)
-_START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+from tfrecords_builder.jpeg_structure import read_structure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +44,7 @@ def prepare_jpeg(
     header = read_header(data, limits)
     if _may_keep(data, header, max_side) and decode_jpeg(data, header) is not None:
         return Prepared(encoded=data, height=header.height, width=header.width, kept=True)
-    pixels = decode_image(data, limits, max_side=max_side)
+    pixels = decode_image(data, limits, max_side=max_side, header=header)
     height, width = pixels.shape[:2]
     return Prepared(encoded=encode_jpeg(pixels, quality), height=height, width=width, kept=False)
 
@@ -55,18 +52,4 @@ def prepare_jpeg(
 def _may_keep(data: bytes, header: Header, max_side: int) -> bool:
     fits = not max_side or max(header.height, header.width) <= max_side
     is_upright_color = header.format == "JPEG" and header.mode == "RGB" and header.orientation == 1
-    return fits and is_upright_color and _frame_marker(data) in _SEQUENTIAL
-
-
-def _frame_marker(data: bytes) -> int | None:
-    """Returns the start-of-frame marker of a JPEG, which tells how it is coded; None if there is none."""
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker in _START_OF_FRAME:
-            return marker
-        if marker == 0xFF:  # fill byte
-            position += 1
-            continue
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return None
+    return fits and is_upright_color and read_structure(data).is_sequential

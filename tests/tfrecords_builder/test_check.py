@@ -101,8 +101,18 @@ def test_records_that_are_whole_and_wrong(build, change, message):
 
 
 def test_an_image_that_does_not_decode(build):
-    rewrite(build / NAME, lambda records: [replace(records[0], encoded=records[0].encoded[:-50]), *records[1:]])
-    assert any("record 0" in problem and "its image does not decode" in problem for problem in problems(build))
+    def spoil(records):
+        first, second = (bytearray(record.encoded) for record in records[:2])
+        tables = first.index(b"\xff\xc4") + 5
+        first[tables : tables + 16] = b"\xff" * 16  # more Huffman codes than there can be
+        encoded = bytes(first), bytes(second[:-50])
+        return [replace(record, encoded=data) for record, data in zip(records, encoded, strict=False)] + records[2:]
+
+    rewrite(build / NAME, spoil)
+    found = "\n".join(problems(build))
+    assert f"{NAME} record 0" in found
+    assert "its image does not decode" in found
+    assert "its image is refused: truncated: JPEG: no end marker" in found
 
 
 def test_an_image_that_training_would_read_otherwise(build, scene, encode):
