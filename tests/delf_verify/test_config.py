@@ -1,0 +1,32 @@
+import pytest
+
+from delf_verify.config import VerifyConfig, check_features, default_config
+from delf_verify.decision import Thresholds
+
+
+def test_the_defaults_of_delf_are_those_of_seed_003() -> None:
+    config = default_config("delf:somewhere")
+    assert (config.matching.num_neighbors, config.matching.max_distance) == (10, 0.8)
+    assert (config.geometry.residual_px, config.geometry.trials) == (20, 1000)
+    assert config.thresholds == Thresholds(max_inliers=25, mean_inliers=8, distractor_inliers=5)
+    assert config.max_index_images is None
+
+
+def test_sift_gets_the_ratio_test() -> None:
+    assert default_config("sift").matching.ratio == 0.9
+    assert default_config("sift").matching.mutual
+
+
+def test_thresholds_are_no_part_of_the_evidence() -> None:
+    config = VerifyConfig()
+    other = config.with_thresholds(Thresholds(max_inliers=3))
+    assert config.evidence_settings() == other.evidence_settings()
+    assert VerifyConfig(max_index_images=3).evidence_settings() != config.evidence_settings()
+
+
+def test_bad_values_are_refused() -> None:
+    with pytest.raises(ValueError, match="max_index_images=0: give at least 1"):
+        VerifyConfig(max_index_images=0)
+    for features in ("surf", "delf:", ""):
+        with pytest.raises(ValueError, match="give 'sift', or 'delf:DIR'"):
+            check_features(features)

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from delf_verify.feature_job import extract_missing
+from delf_verify.feature_store import FeatureStore
+from delf_verify.features import LocalFeatures
+from tfrecords_builder.images import ImageRefused, Refusal
+
+
+class Source:
+    def __init__(self) -> None:
+        self.read_ids: list[str] = []
+
+    def read(self, image_id: str) -> np.ndarray:
+        self.read_ids.append(image_id)
+        if image_id == "bad":
+            raise ImageRefused(Refusal.EMPTY, "0 bytes")
+        return np.zeros((10, 10, 3), np.uint8)
+
+
+class NoFeatures:
+    fingerprint = "none-1"
+
+    def extract(self, image: np.ndarray) -> LocalFeatures:
+        return LocalFeatures.empty(4)
+
+
+def run(store: Path, source: Source, ids: list[str]) -> dict[str, ImageRefused]:
+    return extract_missing(
+        ids,
+        source=source,
+        store=FeatureStore(store, "none-1"),
+        features="delf:x",
+        extractor=NoFeatures(),
+        workers=4,
+        what="images",
+    )
+
+
+def test_each_image_is_read_once_and_refusals_are_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = Source(), Source()
+    refused = run(tmp_path, first, ["b", "a", "bad", "a"])
+    assert first.read_ids == ["a", "b", "bad"]
+    assert refused["bad"].reason is Refusal.EMPTY
+    assert list(run(tmp_path, second, ["a", "b", "bad"])) == ["bad"]
+    assert second.read_ids == ["bad"]
+    with caplog.at_level("INFO"):
+        run(tmp_path, second, ["a", "b"])
+    assert "all 2 were extracted before" in caplog.text

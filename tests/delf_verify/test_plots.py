@@ -1,0 +1,60 @@
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from delf_verify.decision import Thresholds
+from delf_verify.plots import draw_matches, encode_png, inlier_histogram, threshold_sweep
+
+POINTS = np.array([[20.0, 30.0], [60.0, 90.0]])
+
+
+def photograph(height: int, width: int) -> np.ndarray:
+    return np.full((height, width, 3), 40, np.uint8)
+
+
+def test_lines_join_the_inliers_and_only_them() -> None:
+    drawn = draw_matches(
+        photograph(100, 120), photograph(100, 120), POINTS, POINTS, np.array([True, False]), height=100
+    )
+    assert drawn.shape == (100, 120 + 12 + 120, 3)
+    # The line of the inlier crosses the gap at its height, nothing crosses at the other's.
+    assert not (drawn[20, 122:130] == 255).all()
+    assert (drawn[60, 122:130] == 255).all()
+
+
+def test_any_shapes_fit_beside_each_other() -> None:
+    drawn = draw_matches(photograph(50, 900), photograph(900, 50), POINTS, POINTS, np.ones(2, bool), height=200)
+    assert drawn.shape[0] == 200
+    assert drawn.shape[1] <= 400 + 12 + 200
+
+
+def test_no_matches_are_drawn_as_well() -> None:
+    none = np.zeros((0, 2))
+    drawn = draw_matches(photograph(64, 64), photograph(64, 64), none, none, np.zeros(0, bool), height=64)
+    assert (drawn[:, :64] == 40).all()
+
+
+def test_lengths_must_agree() -> None:
+    with pytest.raises(ValueError, match="2, 2 locations and 3 marks"):
+        draw_matches(photograph(9, 9), photograph(9, 9), POINTS, POINTS, np.ones(3, bool))
+
+
+def test_png_keeps_the_pixels() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
+    back = cv2.imdecode(np.frombuffer(encode_png(image), np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(cv2.cvtColor(back, cv2.COLOR_BGR2RGB), image)
+
+
+def test_plots_are_the_same_bytes_every_time() -> None:
+    inliers, is_true = np.array([1.0, 5.0, np.nan, 40.0]), np.array([False, False, True, True])
+    pictures = [inlier_histogram(inliers, is_true, 12) for _ in range(2)]
+    assert pictures[0] == pictures[1]
+    assert pictures[0].startswith(b"\x89PNG")
+    table = pd.DataFrame(
+        {"max_inliers": [0, 5, 5, 0], "mean_inliers": [0, 0, 2, 2.0], "objective": [0.1, 0.2, 0.3, 0.2]}
+    )
+    table["true_kept"] = table["false_kept"] = 0.5
+    thresholds = Thresholds(max_inliers=5, mean_inliers=2, distractor_inliers=1)
+    sweeps = [threshold_sweep(table, thresholds, objective="GAP") for _ in range(2)]
+    assert sweeps[0] == sweeps[1]
