@@ -122,7 +122,10 @@ def set_up_logging(*, verbose: bool = False) -> None:
         stream=sys.stderr,
         force=True,
     )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Libraries that log their inner life at INFO, and TensorFlow's complaint that there is no GPU: `doctor` tells that.
+    for name in ("absl", "matplotlib"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 class Progress:

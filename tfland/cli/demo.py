@@ -23,7 +23,6 @@ def demo(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one per core.")] = None,
 ) -> None:
     """Runs the chain and prints its table."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from tfland.demo.chain import run_chain, table_of
     from tfland.demo.config import DEFAULT, load_chain
 

@@ -11,7 +11,6 @@ from tfrecords_builder import schema
 from tfrecords_builder.atomic import atomic_write
 from tfrecords_builder.images import ImageRefused
 
-
 _COLUMNS = (schema.ID, schema.LANDMARK, schema.SCORE)
 
 
