@@ -20,8 +20,8 @@ class MatchingConfig:
         num_neighbors: K, neighbours of a query descriptor in an aggregated index (10 in seed 003).
         max_distance: largest Euclidean distance of a match; None sets no limit. 0.8 suits unit descriptors
             of 40 numbers (DELF's own limit).
-        ratio: Lowe's test inside one image: the nearest must be closer than `ratio` times the second nearest.
-            None leaves it out.
+        ratio: Lowe's test inside one image: the nearest must be closer than `ratio` times the second nearest
+            (where there is a second). None leaves it out.
         mutual: keep a match only if the query feature is also the nearest one of its partner.
 
     Raises:
@@ -126,6 +126,10 @@ class AggregatedIndex:
         return len(self.image_ids)
 
     @cached_property
+    def _each(self) -> list[DescriptorIndex]:
+        return [DescriptorIndex(features.descriptors) for features in self.features]
+
+    @cached_property
     def _all(self) -> DescriptorIndex:
         return DescriptorIndex(np.concatenate([features.descriptors for features in self.features]))
 
@@ -158,7 +162,7 @@ class AggregatedIndex:
             config: how to match.
         """
         if config.ratio is not None or config.mutual:
-            return [match_pair(query, features, config) for features in self.features]
+            return [_match_one(query.descriptors, image, config) for image in self._each]
         distances, rows = self.neighbors(query.descriptors, config)
         query_rows, ranks = np.nonzero(rows >= 0)
         rows, distances = rows[query_rows, ranks], distances[query_rows, ranks]

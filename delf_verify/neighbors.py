@@ -42,7 +42,7 @@ class DescriptorIndex:
     def neighbors(
         self, queries: Floats, count: int, max_distance: float | None, engine: str
     ) -> tuple[Floats, Integers]:
-        """The nearest descriptors of each query, nearest first, equal distances by row.
+        """The nearest descriptors of each query, nearest first; "exact" puts equal distances in the order of rows.
 
         Args:
             queries: [N, D] float32, finite.
@@ -127,7 +127,8 @@ def _propose(
     # place of the sum of the terms' sizes, which (|q| + |x|)² bounds. Twice, because two such numbers are compared.
     largest = np.sqrt(augmented[:, -1].max())
     slack = 2 * (queries.shape[1] + 2) * np.finfo(np.float32).eps * (np.sqrt(squares) + largest) ** 2
-    bounds = np.float32(limit) ** 2 - squares + slack
+    # Beyond 1e18 the square of a limit leaves float32; no descriptor is that long.
+    bounds = min(limit, 1e18) ** 2 - squares + slack
     smallest = np.full((len(queries), _GROUPS * count), np.inf, np.float32)
     found: list[Integers] = []
     for start in range(0, len(augmented), index_block):
