@@ -1,0 +1,62 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from delf_verify.verified_files import VERIFIED_COLUMNS, write_verified
+from tfland.metrics.gap import gap
+from tfland.recognition.threshold_tuning import label_evidence, tune_on_solution, verified_gap_objective
+
+
+@pytest.fixture
+def verified(tmp_path: Path) -> Path:
+    """200 queries, half of them distractors; true predictions have more inliers; scores say nothing."""
+    generator = np.random.default_rng(0)
+    rows, solution = [], ["id,landmarks,Usage"]
+    for number in range(200):
+        shows = number % 2 == 0
+        largest = float(generator.integers(15, 80) if shows else generator.integers(0, 14))
+        score = float(generator.integers(0, 50)) / 50
+        rows.append([f"q{number}", 7, score, "wrong", largest, largest / 4, 4, "i", ""])
+        solution.append(f"q{number},{'7' if shows else ''},Public")
+    rows.append(["ignored", 7, 0.99, "wrong", 0.0, 0.0, 4, "i", ""])
+    rows.append(["empty", -1, np.nan, "unverified", np.nan, np.nan, 0, "", ""])
+    rows.append(["lost", 7, 0.5, "unverified", np.nan, np.nan, 0, "", ""])
+    solution += ["ignored,7,Ignored", "empty,7,Public", "lost,7,Public"]
+    write_verified(tmp_path, pd.DataFrame(rows, columns=VERIFIED_COLUMNS))
+    (tmp_path / "verify.json").write_text(json.dumps({"extractor": "sift-1"}))
+    (tmp_path / "solution.csv").write_text("\n".join(solution) + "\n")
+    return tmp_path
+
+
+def test_the_objective_is_the_gap_of_what_is_kept(verified: Path) -> None:
+    """Compared with `gap` on the kept rows, ties among the scores and all."""
+    labelled = label_evidence(verified, verified / "solution.csv")
+    rows, objective = labelled.table, verified_gap_objective(labelled)
+    generator = np.random.default_rng(1)
+    for share in (0.0, 0.3, 0.7, 1.0):
+        kept = generator.random(len(rows)) < share
+        columns = (rows[name].to_numpy()[kept] for name in ("id", "landmark_id", "score"))
+        assert objective(kept) == pytest.approx(gap(*columns, labelled.truth), abs=1e-12)
+
+
+def test_tuned_thresholds_raise_the_gap_and_keep_the_true(verified: Path) -> None:
+    result = tune_on_solution(verified, verified / "solution.csv")
+    assert result.thresholds.extractor == "sift-1"
+    assert result.true_kept >= 0.95
+    assert result.objective > result.objective_all_kept + 0.2
+    assert result.false_kept < 0.1
+
+
+def test_ignored_queries_and_empty_predictions_are_left_out(verified: Path) -> None:
+    labelled = label_evidence(verified, verified / "solution.csv")
+    assert not {"ignored", "empty"} & set(labelled.table["id"])
+    assert labelled.is_true.sum() == 101 and labelled.is_distractor.sum() == 100
+
+
+def test_a_query_without_a_solution_is_named(verified: Path) -> None:
+    (verified / "solution.csv").write_text("id,landmarks,Usage\nq0,7,Public\n")
+    with pytest.raises(ValueError, match="query 'q1' is not in the solution"):
+        tune_on_solution(verified, verified / "solution.csv")
