@@ -41,10 +41,7 @@ def tune_pairs(
     if same.all() or not same.any():
         raise ValueError(f"{len(same)} labelled pairs of one kind only: tuning needs pairs of both kinds")
     cuts = boundaries(inliers.astype(np.float64), whole=True)
-    accepted = inliers[None, :] >= cuts[:, None]
-    recalls = accepted[:, same].mean(axis=1)
-    with np.errstate(invalid="ignore"):
-        precisions = np.nan_to_num(accepted[:, same].sum(axis=1) / accepted.sum(axis=1), nan=0.0)
+    precisions, recalls, false_kept = _rates(inliers[None, :] >= cuts[:, None], same)
     good, aim = (precisions >= wish, recalls) if precision is not None else (recalls >= wish, precisions)
     if not good.any():
         raise CheckFailed(
@@ -53,24 +50,25 @@ def tune_pairs(
         )
     # Among equals the lower threshold, which accepts more.
     chosen = int(np.flatnonzero(good)[np.argmax(aim[good])])
-    table = pd.DataFrame(
-        {
-            "max_inliers": cuts,
-            "mean_inliers": cuts,
-            "objective": precisions,
-            "true_kept": recalls,
-            "false_kept": accepted[:, ~same].mean(axis=1),
-            "allowed": good,
-            "chosen": np.arange(len(cuts)) == chosen,
-        }
-    )
+    table = pd.DataFrame({"max_inliers": cuts, "mean_inliers": cuts, "objective": precisions, "true_kept": recalls})
+    table = table.assign(false_kept=false_kept, allowed=good, chosen=np.arange(len(cuts)) == chosen)
     cut = float(cuts[chosen])
-    thresholds = Thresholds(max_inliers=cut, mean_inliers=cut, distractor_inliers=cut * SEED_RATIO, extractor=extractor)
     return TuningResult(
-        thresholds=thresholds,
+        thresholds=Thresholds(
+            max_inliers=cut, mean_inliers=cut, distractor_inliers=cut * SEED_RATIO, extractor=extractor
+        ),
         table=table,
         objective=float(precisions[chosen]),
         objective_all_kept=float(same.mean()),
         true_kept=float(recalls[chosen]),
-        false_kept=float(table["false_kept"].iloc[chosen]),
+        false_kept=float(false_kept[chosen]),
     )
+
+
+def _rates(accepted: BoolArray, same: BoolArray) -> tuple[NDArray[np.float64], ...]:
+    """Precision, recall and share of the other pairs accepted, for every row of `accepted` [thresholds, pairs].
+
+    Where nothing is accepted the precision is 0: such a threshold is never what was wished for.
+    """
+    right = accepted[:, same].sum(axis=1)
+    return right / np.maximum(accepted.sum(axis=1), 1), accepted[:, same].mean(axis=1), accepted[:, ~same].mean(axis=1)

@@ -140,9 +140,6 @@ def write_report(
 
     Returns:
         The first page.
-
-    Raises:
-        OSError: the folder cannot be written.
     """
     config, labels = config or ReportConfig(), labels or {}
     truths = model.truth_of_rows(verified, truth)
@@ -151,8 +148,6 @@ def write_report(
     pages = [cards[start : start + size] for start in range(0, len(cards), size)] or [[]]
     names = [INDEX_FILE, *(f"evidence-{number:03d}.html" for number in range(2, len(pages) + 1))]
     links = {row: f"{names[place // size] if place >= size else ''}#card-{row}" for place, row in enumerate(drawings)}
-    environment = _environment()
-    shared = {"config": config, "names": names, "thresholds": thresholds, "total_cards": len(cards), **_assets()}
     summary = {
         "tiles": model.tiles(figures),
         "verdicts": model.verdict_counts(verified, truths),
@@ -171,16 +166,28 @@ def write_report(
             }
         ),
     }
-    out_dir.mkdir(parents=True, exist_ok=True)
+    context = {"config": config, "names": names, "thresholds": thresholds, "total_cards": len(cards), **_assets()}
+    _write_pages(out_dir, names, pages, context, summary)
+    return out_dir / INDEX_FILE
+
+
+def _write_pages(
+    out_dir: Path,
+    names: Sequence[str],
+    pages: Sequence[Sequence[Mapping[str, Any]]],
+    context: Mapping[str, Any],
+    summary: Mapping[str, Any],
+) -> None:
+    """Writes the pages, the first one last so that its links lead somewhere, and removes those of an older report."""
+    environment = _environment()
     for number, name in reversed(list(enumerate(names))):
         template = environment.get_template("evidence.html.j2" if number else "index.html.j2")
-        text = template.render(**shared, **(summary if number == 0 else {}), cards=pages[number], page=number)
+        text = template.render(**context, **({} if number else summary), cards=pages[number], page=number)
         with atomic_write(out_dir / name) as file:
             file.write(text)
     for old in out_dir.glob("evidence-[0-9][0-9][0-9].html"):
         if old.name not in names:
             old.unlink()
-    return out_dir / INDEX_FILE
 
 
 def _card(

@@ -28,6 +28,7 @@ from delf_verify.evidence import verify_query as verify_query
 from delf_verify.extract import load_extractor
 from delf_verify.feature_job import extract_missing
 from delf_verify.feature_store import FeatureStore
+from delf_verify.features import Extractor
 from delf_verify.reasons import explain
 from delf_verify.sources import PhotographSource
 from tfrecords_builder.images import ImageRefused
@@ -103,29 +104,17 @@ def verify_batch(
     _check_tables(predictions, index)
     extractor = load_extractor(features)
     config.thresholds.check_extractor(extractor.fingerprint)
+    own = out_dir / "features"
     job = _Job(
         predictions=predictions.reset_index(drop=True),
         images=choose_index_images(index, config.max_index_images),
-        folders=(
-            queries.features or out_dir / "features" / "queries",
-            index_images.features or out_dir / "features" / "index",
-        ),
+        folders=(queries.features or own / "queries", index_images.features or own / "index"),
         fingerprint=extractor.fingerprint,
         config=config,
         out_dir=out_dir,
         workers=workers,
     )
-    for role, (ids, photographs) in enumerate(((job.query_ids(), queries), (job.image_ids(), index_images))):
-        with FeatureStore(job.folders[role], extractor.fingerprint, _IMAGES_PER_SHARD) as store:
-            job.refused[_ROLES[role]] = extract_missing(
-                ids,
-                source=photographs.source,
-                store=store,
-                features=features,
-                extractor=extractor,
-                workers=workers,
-                what=_ROLES[role],
-            )
+    job.extract((queries, index_images), features, extractor)
     evidence = job.gather()
     table = job.decide(evidence)
     job.write(table, evidence, {"features": features, "queries": queries.name, "index_images": index_images.name})
@@ -159,6 +148,21 @@ class _Job:
     def readable_images(self) -> dict[int, tuple[str, ...]]:
         refused = self.refused["index"]
         return {landmark: tuple(i for i in ids if i not in refused) for landmark, ids in self.images.items()}
+
+    def extract(self, photographs: tuple[Photographs, Photographs], features: str, extractor: Extractor) -> None:
+        """Extracts what the feature stores lack and notes which photographs cannot be read."""
+        wanted = self.query_ids(), self.image_ids()
+        for role, ids, folder, given in zip(_ROLES, wanted, self.folders, photographs, strict=True):
+            with FeatureStore(folder, self.fingerprint, _IMAGES_PER_SHARD) as store:
+                self.refused[role] = extract_missing(
+                    ids,
+                    source=given.source,
+                    store=store,
+                    features=features,
+                    extractor=extractor,
+                    workers=self.workers,
+                    what=role,
+                )
 
     @cached_property
     def plan(self) -> list[Comparison]:
