@@ -2,8 +2,6 @@
 
 import json
 import logging
-import resource
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
@@ -11,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tfland.demo.config import ChainConfig
-from tfland.demo.layout import make_photographs
+from tfland.demo.layout import Queries, make_photographs
 from tfland.demo.stages import Experiments, Ledger, build, fit_delf, predict_queries, train_all
 from tfland.demo.verification import Verifier
 from tfland.metrics.bootstrap import paired_bootstrap_gap
 from tfland.metrics.scores import kept, predictions_of, score, score_verified, truth_of
 from tfrecords_builder.atomic import atomic_write
-from tfrecords_builder.catalog import read_solution, read_submission
+from tfrecords_builder.catalog import read_solution
 
 SUMMARY_FILE = "summary.json"
 
@@ -50,38 +48,33 @@ def run_chain(config: ChainConfig, out: Path, *, workers: int = 2) -> dict[str, 
     verifier = Verifier(config=config, layout=layout, out=out, workers=workers)
     for extractor in config.extractors:
         ledger.run(f"tune {extractor}", partial(verifier.tune, extractor))
-    chosen = verifier.choose()
+    gaps = verifier.validation_gaps()
+    # The first of equals, and the names are sorted: the choice never depends on the order in the YAML.
+    chosen = max(gaps, key=lambda name: gaps[name])
     ledger.run(f"verify test with {chosen}", lambda: verifier.verify_test(chosen))
-    summary = summarise(config, out, layout.test.solution, verifier, chosen, ledger.seconds)
+    summary = summarise(config, layout.test, verifier, chosen)
+    summary |= {"gap_verified_validation": gaps, "seconds": ledger.seconds, "peak_memory_gib": ledger.peak_memory_gib}
+    summary["report"] = str(verifier.write_report(chosen, summary))
     with atomic_write(out / SUMMARY_FILE) as file:
         json.dump(summary, file, indent=2)
     return summary
 
 
-def summarise(
-    config: ChainConfig, out: Path, solution: Path, verifier: Verifier, extractor: str, seconds: Mapping[str, float]
-) -> dict[str, Any]:
-    """The figures of a finished run, and its report.
+def summarise(config: ChainConfig, queries: Queries, verifier: Verifier, extractor: str) -> dict[str, Any]:
+    """The scores of a finished run.
 
     Args:
         config: the run's settings.
-        out: its folder.
-        solution: of the test queries.
+        queries: the test queries.
         verifier: has verified them.
         extractor: the chosen one.
-        seconds: duration of each stage.
     """
-    truth = truth_of(read_solution(solution))
+    truth = truth_of(read_solution(queries.solution))
     table = verifier.read_test(extractor)
-    predictions = predictions_of(read_submission(out / "predictions" / "test.csv"), truth)
-    after = predictions_of(kept(table), truth)
-    gain = paired_bootstrap_gap(predictions, after, truth, seed=config.seed)
+    before, after = (predictions_of(rows, truth) for rows in (table, kept(table)))
+    gain = paired_bootstrap_gap(before, after, truth, seed=config.seed)
     figures: dict[str, Any] = dict(score_verified(table, truth))
-    figures |= {"gap_gain": asdict(gain), "top1": score(predictions, truth)["top1"], "extractor": extractor}
-    figures["seconds"] = dict(seconds)
-    figures["peak_memory_gib"] = round(_peak_memory_gib(), 2)
-    figures["report"] = str(verifier.write_report(extractor, figures))
-    return figures
+    return figures | {"gap_gain": asdict(gain), "top1": score(before, truth)["top1"], "extractor": extractor}
 
 
 def table_of(summary: Mapping[str, Any]) -> str:
@@ -94,7 +87,7 @@ def table_of(summary: Mapping[str, Any]) -> str:
         ("top-1 on landmark queries", f"{summary['top1']:.1%}"),
         ("distractors rejected", f"{summary['distractors_rejected']:.1%}"),
         ("true predictions kept", f"{summary['true_kept']:.1%}"),
-        ("local features", summary["extractor"]),
+        ("local features (validation GAP)", _choice(summary)),
         ("peak memory of one process", f"{summary['peak_memory_gib']:.1f} GiB"),
     ]
     rows += [(f"seconds: {name}", f"{value:.0f}") for name, value in summary["seconds"].items()]
@@ -103,8 +96,6 @@ def table_of(summary: Mapping[str, Any]) -> str:
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
 
-def _peak_memory_gib() -> float:
-    """The larger of this process's and its largest child's peak resident memory."""
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    # Linux counts in KiB, macOS in bytes.
-    return peak / (2**30 if sys.platform == "darwin" else 2**20)
+def _choice(summary: Mapping[str, Any]) -> str:
+    gaps = ", ".join(f"{name} {gap:.3f}" for name, gap in summary["gap_verified_validation"].items())
+    return f"{summary['extractor']} ({gaps})"

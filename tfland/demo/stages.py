@@ -2,6 +2,8 @@
 
 import json
 import logging
+import resource
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -74,7 +76,7 @@ class Ledger:
     def __init__(self, out: Path, config: ChainConfig) -> None:
         self._file = out / "stages.json"
         settings = json.loads(json.dumps(asdict(config)))
-        self._state: dict[str, Any] = {"settings": settings, "seconds": {}}
+        self._state: dict[str, Any] = {"settings": settings, "seconds": {}, "peak_memory_gib": 0.0}
         if self._file.is_file():
             self._state = json.loads(self._file.read_text())
             if self._state["settings"] != settings:
@@ -88,6 +90,11 @@ class Ledger:
         """Duration of each finished stage in seconds."""
         return dict(self._state["seconds"])
 
+    @property
+    def peak_memory_gib(self) -> float:
+        """Largest resident memory that one process of the run had, in GiB."""
+        return float(self._state["peak_memory_gib"])
+
     def run(self, name: str, stage: Callable[[], object]) -> None:
         """Runs a stage, unless an earlier run finished it."""
         if name in self._state["seconds"]:
@@ -97,11 +104,19 @@ class Ledger:
         started = time.monotonic()
         stage()
         self._state["seconds"][name] = round(time.monotonic() - started, 1)
+        self._state["peak_memory_gib"] = max(self._state["peak_memory_gib"], _peak_memory_gib())
         self._save()
 
     def _save(self) -> None:
         with atomic_write(self._file) as file:
             json.dump(self._state, file, indent=2)
+
+
+def _peak_memory_gib() -> float:
+    """The larger of this process's and its largest child's peak resident memory, to the hundredth."""
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    # Linux counts in KiB, macOS in bytes.
+    return round(peak / (2**30 if sys.platform == "darwin" else 2**20), 2)
 
 
 def build(config: ChainConfig, layout: Layout, out: Path, workers: int) -> None:

@@ -49,17 +49,14 @@ class Verifier:
         )
         save_thresholds(result.thresholds, self._thresholds(extractor))
 
-    def choose(self) -> str:
-        """The extractor whose tuned thresholds give the higher verified GAP on the validation queries.
-
-        The names break ties, so that the choice never depends on their order.
-        """
+    def validation_gaps(self) -> dict[str, float]:
+        """Verified GAP on the validation queries by extractor, with its tuned thresholds; names in ascending order."""
         truth = truth_of(read_solution(self.layout.validation.solution))
-        scores = {}
+        gaps: dict[str, float] = {}
         for extractor in sorted(self.config.extractors):
             table = self._verify("validation", self.layout.validation, extractor, self._tuned(extractor))
-            scores[extractor] = score_verified(table, truth)["gap_verified"]
-        return max(scores, key=lambda name: scores[name])
+            gaps[extractor] = score_verified(table, truth)["gap_verified"]
+        return gaps
 
     def verify_test(self, extractor: str) -> Path:
         """Verifies the test queries with the tuned thresholds; returns the folder."""
