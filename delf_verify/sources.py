@@ -1,22 +1,15 @@
 """Where photographs come from: a folder, or TFRecord shards that `tfland build shards` wrote."""
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
 from tfrecords_builder.images import ImageRefused, Refusal, decode_image, locate, read_image
 from tfrecords_builder.schema import Record, from_example_bytes
-
-# A TFRecord frame: length (uint64), its masked CRC, the data, their masked CRC
-# (tensorflow/core/lib/io/record_writer.h).
-_LENGTH = struct.Struct("<QI")
-_CHECKSUM = struct.Struct("<I")
-_MAX_RECORD_BYTES = 2**30
+from tfrecords_builder.tfrecord import Frame, record_at, scan_records
 
 
 class PhotographSource(Protocol):
@@ -68,13 +61,11 @@ class ShardSource:
     def __init__(self, shards: list[Path]) -> None:
         self._places: dict[str, tuple[Path, int]] = {}
         for shard in shards:
-            offset = 0
-            while (read := _read_record(shard, offset)) is not None:
-                record, following = read
+            for frame in scan_records(shard):
+                record = _record_of(frame, shard)
                 if record.image_id in self._places:
                     raise ValueError(f"{shard}: photograph {record.image_id!r} occurs twice in these shards")
-                self._places[record.image_id] = (shard, offset)
-                offset = following
+                self._places[record.image_id] = (shard, frame.offset)
 
     @property
     def image_ids(self) -> list[str]:
@@ -85,10 +76,8 @@ class ShardSource:
         """See `PhotographSource.read`."""
         if image_id not in self._places:
             raise ImageRefused(Refusal.MISSING, f"none of the {len(self._places)} records is {image_id!r}")
-        read = _read_record(*self._places[image_id])
-        if read is None:
-            raise ImageRefused(Refusal.TRUNCATED, f"{self._places[image_id][0]} has become shorter")
-        return decode_image(read[0].encoded)
+        shard, offset = self._places[image_id]
+        return decode_image(_record_of(record_at(shard, offset), shard).encoded)
 
 
 def open_photographs(source: str) -> PhotographSource:
@@ -107,26 +96,7 @@ def open_photographs(source: str) -> PhotographSource:
     return ShardSource(shards)
 
 
-def _read_record(shard: Path, offset: int) -> tuple[Record, int] | None:
-    """The record at a byte offset and the next record's offset; None at the end of the shard."""
-    with shard.open("rb") as file:
-        file.seek(offset)
-        head = file.read(_LENGTH.size)
-        if not head:
-            return None
-        if len(head) < _LENGTH.size:
-            raise ValueError(f"{shard} ends within the record at byte {offset}: build it again")
-        length, length_checksum = _LENGTH.unpack(head)
-        if length_checksum != _masked_crc(head[:8]) or length > _MAX_RECORD_BYTES:
-            raise ValueError(f"{shard} is damaged at byte {offset}: build it again")
-        data, tail = file.read(length), file.read(_CHECKSUM.size)
-        if len(data) < length or len(tail) < _CHECKSUM.size:
-            raise ValueError(f"{shard} ends within the record at byte {offset}: build it again")
-        if _CHECKSUM.unpack(tail)[0] != _masked_crc(data):
-            raise ValueError(f"{shard} is damaged at byte {offset}: build it again")
-        return from_example_bytes(data), file.tell()
-
-
-def _masked_crc(data: bytes) -> int:
-    checksum = google_crc32c.value(data)
-    return (((checksum >> 15) | (checksum << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+def _record_of(frame: Frame, shard: Path) -> Record:
+    if frame.problem:
+        raise ValueError(f"{shard}, byte {frame.offset}: {frame.problem}; build the shard again")
+    return from_example_bytes(frame.data)

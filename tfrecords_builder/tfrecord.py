@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import google_crc32c
 import numpy as np
@@ -63,16 +64,23 @@ def scan_records(path: Path | str) -> Iterator[Frame]:
     offset = 0
     with path.open("rb") as file:
         while offset < size:
-            header = file.read(_HEADER_BYTES)
-            problem, length = _check_header(header, size - offset)
-            if problem:
-                yield Frame(offset=offset, data=b"", problem=problem)
+            frame, length = _read_frame(file, offset, size - offset)
+            yield frame
+            if length < 0:
                 return
-            data, stored = file.read(length), file.read(_CRC.size)
-            sound = _CRC.unpack(stored)[0] == masked_crc(data)
-            problem = "" if sound else f"the CRC of its {length} bytes of data is wrong"
-            yield Frame(offset=offset, data=data if sound else b"", problem=problem)
             offset += FRAME_BYTES + length
+
+
+def record_at(path: Path | str, offset: int) -> Frame:
+    """Returns the record whose frame starts at byte `offset`; a bad one with its problem.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        file.seek(offset)
+        return _read_frame(file, offset, path.stat().st_size - offset)[0]
 
 
 def read_records(path: Path | str) -> Iterator[bytes]:
@@ -108,6 +116,17 @@ def read_offsets(path: Path | str) -> np.ndarray:
     if not isinstance(offsets, np.ndarray) or offsets.dtype != np.int64 or offsets.ndim != 1:
         raise ValueError(f"{path} holds no byte offsets (int64 [N]); build the shard again")
     return offsets
+
+
+def _read_frame(file: IO[bytes], offset: int, left: int) -> tuple[Frame, int]:
+    """Reads the frame at the file's position; its data's length is -1 where the next frame cannot be found."""
+    problem, length = _check_header(file.read(_HEADER_BYTES), left)
+    if problem:
+        return Frame(offset=offset, data=b"", problem=problem), -1
+    data, stored = file.read(length), file.read(_CRC.size)
+    if _CRC.unpack(stored)[0] != masked_crc(data):
+        return Frame(offset=offset, data=b"", problem=f"the CRC of its {length} bytes of data is wrong"), length
+    return Frame(offset=offset, data=data, problem=""), length
 
 
 def _check_header(header: bytes, left: int) -> tuple[str, int]:

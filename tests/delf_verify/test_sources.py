@@ -1,19 +1,14 @@
 import pickle
-import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from delf_verify.sources import FolderSource, ShardSource, _masked_crc, open_photographs
+from delf_verify.sources import FolderSource, ShardSource, open_photographs
 from tfrecords_builder.images import ImageRefused, Refusal
 from tfrecords_builder.schema import Record, to_example_bytes
-
-
-def frame(data: bytes) -> bytes:
-    length = struct.pack("<Q", len(data))
-    return length + struct.pack("<I", _masked_crc(length)) + data + struct.pack("<I", _masked_crc(data))
+from tfrecords_builder.tfrecord import frame_record
 
 
 def record(image_id: str, value: int) -> bytes:
@@ -21,7 +16,7 @@ def record(image_id: str, value: int) -> bytes:
     data = Record(
         image_id=image_id, filename=f"{image_id}.jpg", encoded=encoded, height=20, width=30, label=0, landmark_id=7
     )
-    return frame(to_example_bytes(data))
+    return frame_record(to_example_bytes(data))
 
 
 @pytest.fixture
@@ -41,16 +36,16 @@ def test_shards_are_read_by_id(shards: Path) -> None:
 
 def test_our_frames_are_tensorflows() -> None:
     """The masked CRC of 8 zero bytes, as TFRecordWriter writes it for an empty record."""
-    assert frame(b"")[8:12] == bytes.fromhex("29039807")
+    assert frame_record(b"")[8:12] == bytes.fromhex("29039807")
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda data: data[:-1], "ends within the record at byte 0"),
-        (lambda data: data[:5], "ends within the record at byte 0"),
-        (lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:], "damaged at byte 0"),
-        (lambda data: b"\xff" + data[1:], "damaged at byte 0"),
+        (lambda data: data[:-1], "byte 0: the file ends within a record"),
+        (lambda data: data[:5], "byte 0: the file ends within a record"),
+        (lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:], "byte 0: the CRC of its"),
+        (lambda data: b"\xff" + data[1:], "byte 0: the CRC of its length"),
         (lambda data: data + data, "photograph 'a' occurs twice"),
     ],
 )
