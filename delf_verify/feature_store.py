@@ -26,6 +26,7 @@ from tfrecords_builder.atomic import atomic_write
 
 _VERSION = 1
 _HEADER = ["id", "start", "count"]
+_FIELDS = ("location_yx", "score", "scale", "descriptor")
 
 
 class _Place(NamedTuple):
@@ -128,7 +129,7 @@ class FeatureStore:
         """Writes what `add` has gathered."""
         if not self._pending:
             return
-        name = "shard-" + hashlib.sha256("\n".join(self._pending).encode()).hexdigest()[:16]
+        name = "shard-" + hashlib.sha256(json.dumps(list(self._pending)).encode()).hexdigest()[:16]
         with atomic_write(self.folder / f"{name}.npy", "wb") as file:
             np.save(file, _to_rows(list(self._pending.values())), allow_pickle=False)
         places, start = {}, 0
@@ -168,9 +169,12 @@ def _read_table(path: Path) -> dict[str, _Place]:
     if not rows or rows[0] != _HEADER:
         raise ValueError(f"{path} must begin with {','.join(_HEADER)}; delete it and its .npy and run again")
     try:
-        return {image_id: _Place(path.stem, int(start), int(count)) for image_id, start, count in rows[1:]}
+        places = {image_id: _Place(path.stem, int(start), int(count)) for image_id, start, count in rows[1:]}
+        if any(place.start < 0 or place.num_features < 0 for place in places.values()):
+            raise ValueError("a negative number")
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}); delete it and its .npy and run again") from error
+    return places
 
 
 def _to_rows(features_list: list[LocalFeatures]) -> NDArray[np.void]:
@@ -193,6 +197,9 @@ def _to_rows(features_list: list[LocalFeatures]) -> NDArray[np.void]:
 
 def _map_shard(path: Path) -> NDArray[np.void]:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
         raise ValueError(f"{path} is damaged ({error}); delete it and its .csv and run again") from error
+    if rows.dtype.names != _FIELDS:
+        raise ValueError(f"{path} is damaged (it holds {rows.dtype}); delete it and its .csv and run again")
+    return np.asarray(rows)

@@ -105,7 +105,9 @@ class RootSift:
         """Keypoints [N, 5] (x, y, diameter, angle, response), strongest first, and SIFT descriptors [N, 128]."""
         if self.config.upright:
             found = _upright(self._sift.detect(grey), self.config.max_features)
-            found, descriptors = self._sift.compute(grey, found)
+            # OpenCV's `compute` fails on a thin image even when there is nothing to compute.
+            if found:
+                found, descriptors = self._sift.compute(grey, found)
         else:
             found, descriptors = self._sift.detectAndCompute(grey, None)
         if not found:
