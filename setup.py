@@ -8,7 +8,7 @@ setup(
     description="Landmark recognition from photographs: shards, training, DELF verification, GAP",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["tfland*", "delf_verify*", "tfrecords_builder*"]),
-    package_data={"delf_verify": ["templates/*"]},
+    package_data={"delf_verify": ["templates/*"], "tfland.demo": ["demo.yaml"]},
     install_requires=[
         "tensorflow>=2.20,<2.21",
         "keras>=3.15",
@@ -33,7 +33,7 @@ setup(
         "serve": ["fastapi>=0.115", "uvicorn>=0.34", "python-multipart>=0.0.20"],
         "tuning": ["optuna>=4.0"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
-        "dev": ["pytest>=9", "hypothesis>=6.150", "ruff>=0.17", "mypy>=2.0", "pandas-stubs"],
+        "dev": ["pytest>=9", "hypothesis>=6.150", "ruff>=0.17", "mypy>=2.0", "pandas-stubs", "jax"],
     },
     entry_points={
         "console_scripts": [
