@@ -8,6 +8,7 @@ Reading at an offset costs 0.11 ms of one core a record against 0.02 ms in seque
 decoding one.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,10 @@ from tfrecords_builder.terminal import CheckFailed
 # Records that are open at once, and bytes read ahead of each: few of either hide a local disk's latency.
 _OPEN_RECORDS = 8
 _READ_BYTES = 1 << 16
+# Fixed numbers instead of tf.data's autotuning: closing an autotuned iterator can wait for its tuner's next turn, up to
+# a minute (seen on TensorFlow 2.20: a lost wake-up in model::Model::OptimizeLoop).
+_THREADS = os.cpu_count() or 1
+_BATCHES_AHEAD = 2
 
 # Required: a record without one of them is an error, never a default.
 _FEATURES = {
@@ -51,7 +56,8 @@ def training_dataset(
     Returns:
         Batches (images [B, S, S, 3] uint8 RGB, labels [B] int32).
     """
-    numbers = _record_numbers(len(index), seed, start_step * batch_size, num_steps * batch_size)
+    positions = tf.data.Dataset.range(start_step * batch_size, num_steps * batch_size)
+    numbers = positions.map(lambda position: tf.stack([position, _record_number(position, len(index), seed)]))
     # Records arrive in the order of their numbers, which are therefore computed once more and zipped on.
     examples = tf.data.Dataset.zip(numbers, _read(index, numbers))
 
@@ -65,7 +71,7 @@ def training_dataset(
         image = augment.augment(image, draws, config)
         return resize.to_uint8(image), tf.cast(features[schema.LABEL], tf.int32)
 
-    batches = examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    batches = examples.map(prepare, num_parallel_calls=_THREADS, deterministic=True)
     return _finish(batches.batch(batch_size, drop_remainder=True))
 
 
@@ -91,14 +97,14 @@ def evaluation_dataset(index: RecordIndex, config: DataConfig, *, batch_size: in
         image = resize.decode_window(features[schema.ENCODED], window, config.image_size)
         return resize.to_uint8(image), tf.cast(features[schema.LABEL], tf.int32)
 
-    batches = _read(index, numbers).map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    batches = _read(index, numbers).map(prepare, num_parallel_calls=_THREADS, deterministic=True)
     return _finish(batches.batch(batch_size, drop_remainder=True))
 
 
 def batch_numbers(num_records: int, seed: int, *, batch_size: int, step: int) -> np.ndarray:
     """The record numbers of one training batch: [B] int64."""
-    pairs = _record_numbers(num_records, seed, step * batch_size, (step + 1) * batch_size)
-    return np.array([number for _, number in pairs.as_numpy_iterator()], dtype=np.int64)
+    positions = range(step * batch_size, (step + 1) * batch_size)
+    return np.array([_record_number(tf.constant(p, tf.int64), num_records, seed) for p in positions], dtype=np.int64)
 
 
 def raise_bad_record(index: RecordIndex, numbers: np.ndarray) -> None:
@@ -118,16 +124,10 @@ def raise_bad_record(index: RecordIndex, numbers: np.ndarray) -> None:
             raise CheckFailed(f"{index.describe(int(number))}: photograph {record.image_id}: {detail}") from error
 
 
-def _record_numbers(num_records: int, seed: int, start: int, stop: int) -> tf.data.Dataset:
-    """[2] int64 (position, record number) of the positions start … stop - 1."""
-
-    def shuffle(position: tf.Tensor) -> tf.Tensor:
-        epoch = position // num_records
-        key = tf.stack([tf.cast(seed, tf.int64), epoch])
-        number = tf.random.experimental.index_shuffle(position % num_records, key, num_records - 1)
-        return tf.stack([position, number])
-
-    return tf.data.Dataset.range(start, stop).map(shuffle)
+def _record_number(position: tf.Tensor, num_records: int, seed: int) -> tf.Tensor:
+    """The record at a position of the endless sequence: each epoch is its own permutation."""
+    key = tf.stack([tf.cast(seed, tf.int64), position // num_records])
+    return tf.random.experimental.index_shuffle(position % num_records, key, num_records - 1)
 
 
 def _read(index: RecordIndex, numbers: tf.data.Dataset) -> tf.data.Dataset:
@@ -148,14 +148,13 @@ def _read(index: RecordIndex, numbers: tf.data.Dataset) -> tf.data.Dataset:
 
     # Not a map with get_single_element: that operation counts as stateful, and op determinism would then take all
     # parallelism out of the pipeline.
-    return numbers.interleave(
-        read_one, cycle_length=_OPEN_RECORDS, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
+    return numbers.interleave(read_one, cycle_length=_OPEN_RECORDS, num_parallel_calls=_THREADS, deterministic=True)
 
 
 def _finish(batches: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.deterministic = True
+    options.autotune.enabled = False
     # Replicas get their part of each batch; no worker may leave records out.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
+    return batches.with_options(options).prefetch(_BATCHES_AHEAD)

@@ -22,6 +22,8 @@ _NAME = "step"
 # Settings that cannot change a weight: where files lie and how often some are written. The data are compared by their
 # digest instead of their folder.
 _FREE_KEYS = frozenset({"data.shards", "training.model_dir", "training.checkpoint_every_steps"})
+# What TensorFlow raises for files that are cut short, no checkpoint at all, or of other variables.
+_UNREADABLE = (tf.errors.OpError, AssertionError, LookupError, ValueError, RuntimeError)
 
 
 class Checkpoints:
@@ -67,7 +69,7 @@ class Checkpoints:
         for path in paths:
             try:
                 self._checkpoint.restore(path).assert_consumed()
-            except (tf.errors.OpError, AssertionError) as error:
+            except _UNREADABLE as error:
                 logger.warning("checkpoint %s cannot be read (%s); trying the one before", path, error)
             else:
                 logger.info("going on from checkpoint %s", path)
@@ -106,12 +108,15 @@ def check_fingerprint(folder: Path, wanted: dict[str, Any]) -> None:
     """Refuses a model directory that another configuration has begun; an empty or missing one is fine.
 
     Raises:
-        ValueError: the first key that differs, and both its values.
+        ValueError: the first key that differs, and both its values; or a broken fingerprint.
     """
     path = folder / _FINGERPRINT_FILE
     if not path.exists():
         return
-    found = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}); delete {folder} to start anew") from error
     for key in [*wanted, *found]:
         if found.get(key) != wanted.get(key):
             what = "the shards" if key == "data" else key

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 # Steps between two reports: few enough to see life, many enough that TensorFlow is seldom left.
 _SECONDS_PER_REPORT = 5.0
 _MAX_STEPS_PER_REPORT = 100
+# An error of the input comes up to this many steps before the batch that caused it.
+_BATCHES_IN_FLIGHT = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +98,7 @@ def _train(run: Run, num_steps: int) -> None:
     try:
         trainer.train(tf.constant(num_steps))
     except tf.errors.OpError:
-        training = run.config.training
-        numbers = batch_numbers(len(run.training), training.seed, batch_size=training.batch_size, step=trainer.step)
-        raise_bad_record(run.training, numbers)
+        _find_bad_record(run)
         raise
     if (bad_step := int(trainer.bad_step.numpy())) >= 0:
         raise CheckFailed(
@@ -109,6 +109,15 @@ def _train(run: Run, num_steps: int) -> None:
     scores = {"train/loss": done[LOSS] / done[EXAMPLES], "train/top1": done[CORRECT] / done[EXAMPLES]}
     rate = float(run.schedule(trainer.step - 1))
     run.board.steps(trainer.step, num_steps, {**scores, "learning_rate": rate})
+
+
+def _find_bad_record(run: Run) -> None:
+    """Raises CheckFailed if one of the next batches holds a bad record."""
+    training, step = run.config.training, run.trainer.step
+    # From one step back: the counter does not wait for the batch and may be ahead of it.
+    for suspect in range(max(step - 1, 0), min(step + _BATCHES_IN_FLIGHT, run.num_steps)):
+        numbers = batch_numbers(len(run.training), training.seed, batch_size=training.batch_size, step=suspect)
+        raise_bad_record(run.training, numbers)
 
 
 def _stop(run: Run) -> None:

@@ -50,7 +50,8 @@ class Trainer(orbit.StandardTrainer):
 
     def train_step(self, iterator: Any) -> None:
         """One step on every replica; traced once."""
-        step = tf.cast(self._optimizer.iterations.value, tf.int64)
+        # A copy: a cast to the type that it has already would hand on the variable, to be read after the step.
+        step = tf.identity(tf.cast(self._optimizer.iterations.value, tf.int64))
         per_replica = self._strategy.run(self._replica_step, args=next(iterator))
         sums = self._strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
         self.totals.assign_add(tf.cast(sums, tf.float64))

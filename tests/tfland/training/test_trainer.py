@@ -1,0 +1,86 @@
+"""One step and one evaluation against the same by hand."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfland.config import ExperimentConfig, LossConfig
+from tfland.losses.build import build_loss
+from tfland.training.optimizers import build_optimizer
+from tfland.training.trainer import CORRECT, EXAMPLES, LOSS, Evaluator, Trainer
+
+MakeConfig = Callable[..., ExperimentConfig]
+RATE = 0.1
+
+
+@pytest.fixture
+def strategy() -> tf.distribute.Strategy:
+    return tf.distribute.OneDeviceStrategy("/cpu:0")
+
+
+def linear_network(num_classes: int = 6) -> keras.Model:
+    """Logits that are a linear map of one pixel, so that its gradient can be written down."""
+    image = keras.Input((1, 1, 3))
+    flat = keras.layers.Flatten()(image)
+    logits = keras.layers.Dense(num_classes, use_bias=False, kernel_initializer="zeros")(flat)
+    return keras.Model(image, {"embedding": flat, "logits": logits})
+
+
+def test_a_step_follows_the_mean_gradient(make_config: MakeConfig, strategy: tf.distribute.Strategy) -> None:
+    config = make_config(Path("s"), optimizer={"name": "sgd", "momentum": 0.0, "weight_decay": 0.0})
+    images = np.arange(12, dtype=np.uint8).reshape(4, 1, 1, 3)
+    labels = np.array([0, 1, 2, 0], np.int32)
+    with strategy.scope():
+        network = linear_network()
+        optimizer = build_optimizer(config.optimizer, RATE, network.trainable_variables)
+    trainer = Trainer(network, build_loss(LossConfig(), [1] * 6), optimizer, config, strategy)
+    trainer.train_dataset = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors((images, labels)))
+    trainer.train(tf.constant(1))
+    # All logits are 0, so every class has probability 1/6: the gradient is x ⊗ (1/6 - onehot), averaged.
+    flat, wanted = images.reshape(4, 3).astype(np.float64), np.eye(6)[labels]
+    np.testing.assert_allclose(network.get_weights()[0], -RATE * flat.T @ (1 / 6 - wanted) / 4, atol=1e-6)
+    totals = trainer.totals.numpy()
+    assert totals[LOSS] == pytest.approx(4 * np.log(6))
+    assert totals[CORRECT] == 2
+    assert totals[EXAMPLES] == 4
+    assert trainer.step == 1
+    assert trainer.bad_step.numpy() == -1
+
+
+def test_a_loss_that_is_not_finite_is_remembered(make_config: MakeConfig, strategy: tf.distribute.Strategy) -> None:
+    config = make_config(Path("s"))
+    with strategy.scope():
+        network = linear_network()
+        optimizer = build_optimizer(config.optimizer, 1e38, network.trainable_variables)
+    trainer = Trainer(network, build_loss(LossConfig(), [1] * 6), optimizer, config, strategy)
+    batch = (np.full((4, 1, 1, 3), 255, np.uint8), np.zeros(4, np.int32))
+    trainer.train_dataset = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(batch).repeat(4))
+    trainer.train(tf.constant(4))
+    assert trainer.bad_step.numpy() == 1
+
+
+def test_an_evaluation_by_hand(make_config: MakeConfig, strategy: tf.distribute.Strategy) -> None:
+    """Six classes, three photographs with a landmark, one without, filled up to two batches of three."""
+    config = make_config(Path("s"))
+    with strategy.scope():
+        network = linear_network()
+        network.set_weights([np.array([[5, 4, 3, 2, 1, 0], [0] * 6, [0] * 6], np.float32)])
+    # The red value scales logits 5, 4, 3, 2, 1, 0: class 0 always wins, the surer the larger it is.
+    red = np.array([3, 1, 2, 0, 0, 0], np.uint8)
+    images = np.zeros((6, 1, 1, 3), np.uint8)
+    images[:, 0, 0, 0] = red
+    labels = np.array([0, 5, 1, -1, -1, -1], np.int32)
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(3)
+    evaluator = Evaluator(network, build_loss(LossConfig(), [1] * 6), config, strategy, dataset)
+    scores = evaluator.evaluate(labels[:4].astype(np.int64))
+    logits = red[:3, None] * np.arange(5.0, -1.0, -1.0)
+    losses = np.log(np.exp(logits).sum(axis=1)) - logits[[0, 1, 2], [0, 5, 1]]
+    assert scores["loss"] == pytest.approx(losses.mean(), rel=1e-5)
+    assert scores["top1"] == pytest.approx(1 / 3)
+    assert scores["top5"] == pytest.approx(2 / 3)
+    # Ranked: photograph 0 (right), 2, 1, 3; three show a landmark: GAP = 1/3 · 1.
+    assert scores["gap"] == pytest.approx(1 / 3)
