@@ -88,10 +88,10 @@ def _search_kdtree(index: DescriptorIndex, queries: Floats, count: int, limit: f
 # Blocks of the product; of 64 to 512 x 1024 to 8192 the quickest on 1000 x 50,000 real descriptors (benchmarks).
 QUERY_BLOCK = 256
 INDEX_BLOCK = 8192
-# The distance limit alone is trusted while it leaves no more than this many candidates times K in a block.
-_CROWDED = 4
+# The bounds so far will do while a block leaves no more than K and this many candidates for a query.
+_SPARE = 15
 # Columns are dealt into this many groups times K to bound the K-th smallest number without sorting.
-_GROUPS = 8
+_GROUPS = 32
 
 
 def _search_exact(
@@ -134,7 +134,7 @@ def _propose(
     for start in range(0, len(augmented), index_block):
         values = lifted @ augmented[start : start + index_block].T
         near = values <= bounds[:, None]
-        if np.count_nonzero(near) > _CROWDED * count * len(queries):
+        if np.count_nonzero(near) > (count + _SPARE) * len(queries):
             _lower_group_minima(smallest, values)
             bounds = np.minimum(bounds, np.partition(smallest, count - 1)[:, count - 1] + slack)
             near = values <= bounds[:, None]
