@@ -41,7 +41,8 @@ def build_delf(trunk: keras.Model, num_classes: int) -> keras.Model:
     # Scores and descriptors leave in float32 also under a mixed policy: they are ranked and compared.
     descriptors = keras.layers.Activation("linear", dtype="float32", name="descriptors")(trunk.output)
     hidden = keras.layers.Conv2D(_ATTENTION_CHANNELS, 1, activation="relu", name="attention_hidden")(descriptors)
-    score = keras.layers.Conv2D(1, 1, dtype="float32", name="attention_score")(hidden)
+    # Zeros: stage 2 starts with equal attention everywhere, as stage 1 ended (see `attention_stage`).
+    score = keras.layers.Conv2D(1, 1, kernel_initializer="zeros", dtype="float32", name="attention_score")(hidden)
     attention = keras.layers.Activation("softplus", dtype="float32", name="attention")(score)
     weighted = keras.layers.Multiply(dtype="float32", name="attention_weighting")([descriptors, attention])
     outputs = {"descriptors": descriptors, "attention": attention}
@@ -65,11 +66,14 @@ def attention_stage(delf: keras.Model) -> keras.Model:
     """The model of training stage 2: {"embedding": [B, D], "logits": [B, C]} from attention-weighted descriptors.
 
     Freezes the trunk, for `delf` too, since the layers are shared: its weights do not train, and its batch
-    normalisation uses the stored statistics also in training.
+    normalisation uses the stored statistics also in training. The classifier starts as that of stage 1, where the
+    authors' starts at random: while a random classifier is wrong about everything, no attention at all is the quickest
+    way to a lower loss, and an attention that has gone to 0 gives no gradient to come back (seen with Adam).
 
     Args:
         delf: from `build_delf`, with the weights that stage 1 found.
     """
+    delf.get_layer("attention_logits").set_weights(delf.get_layer("descriptor_logits").get_weights())
     for layer in keras.Model(delf.input, delf.output["descriptors"]).layers:
         layer.trainable = False
     return _stage(delf, "attention")

@@ -87,6 +87,8 @@ def test_stage_1_trains_the_trunk_alone(delf: keras.Model) -> None:
 def test_stage_2_leaves_trunk_and_statistics_untouched(delf: keras.Model) -> None:
     before = {layer.name: layer.get_weights() for layer in delf.layers}
     stage = attention_stage(delf)
+    # Two steps: the hidden layer learns nothing before the score, which starts at zero, has moved.
+    train_step(stage)
     train_step(stage)
     assert changed_layers(delf, before) == {"attention_hidden", "attention_score", "attention_logits"}
     # Batch normalisation in inference mode: training and inference see the same descriptors.
@@ -94,6 +96,18 @@ def test_stage_2_leaves_trunk_and_statistics_untouched(delf: keras.Model) -> Non
         np.testing.assert_array_equal(
             np.asarray(delf(images(), training=training)["descriptors"]), np.asarray(delf(images())["descriptors"])
         )
+
+
+def test_stage_2_starts_where_stage_1_ended(delf: keras.Model) -> None:
+    """Equal attention softplus(0) = ln 2 everywhere, and the classifier of stage 1: no reason to give attention up."""
+    classifier = [weight + 0.5 for weight in delf.get_layer("descriptor_logits").get_weights()]
+    delf.get_layer("descriptor_logits").set_weights(classifier)
+    attention_stage(delf)
+    outputs = delf(images())
+    np.testing.assert_allclose(np.asarray(outputs["attention"]), np.log(2), rtol=1e-6)
+    kernel, bias = classifier
+    expected = np.log(2) * np.asarray(outputs["descriptor_embedding"]) @ kernel + bias
+    np.testing.assert_allclose(np.asarray(outputs["attention_logits"]), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_saved_stage_2_stays_frozen_and_yields_the_extractor(delf: keras.Model, tmp_path: Path) -> None:

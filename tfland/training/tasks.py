@@ -1,6 +1,7 @@
 """What can be trained: each task makes a network from images to {"embedding", "logits"}."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 
@@ -8,6 +9,7 @@ from delf_verify.model import attention_stage, build_delf, descriptor_stage
 from tfland.config import ExperimentConfig
 from tfland.models.backbones import build_trunk
 from tfland.models.build import build_model
+from tfland.models.weights import load_matching_weights
 
 
 def build_network(config: ExperimentConfig, num_classes: int) -> keras.Model:
@@ -32,12 +34,20 @@ def _classify(config: ExperimentConfig, num_classes: int) -> keras.Model:
     return build_model(config.model, num_classes, config.data.image_size)
 
 
-def _delf(config: ExperimentConfig, num_classes: int) -> keras.Model:
-    return build_delf(build_trunk(config.model.backbone, config.model.weights), num_classes)
+def _delf_descriptors(config: ExperimentConfig, num_classes: int) -> keras.Model:
+    trunk = build_trunk(config.model.backbone, config.model.weights)
+    return descriptor_stage(build_delf(trunk, num_classes))
+
+
+def _delf_attention(config: ExperimentConfig, num_classes: int) -> keras.Model:
+    delf = build_delf(build_trunk(config.model.backbone), num_classes)
+    # Into the whole DELF: stage 2 goes on from the classifier of stage 1 as well.
+    load_matching_weights(delf, Path(config.model.weights))
+    return attention_stage(delf)
 
 
 _TASKS: dict[str, Callable[[ExperimentConfig, int], keras.Model]] = {
     "classify": _classify,
-    "delf_descriptors": lambda config, num_classes: descriptor_stage(_delf(config, num_classes)),
-    "delf_attention": lambda config, num_classes: attention_stage(_delf(config, num_classes)),
+    "delf_descriptors": _delf_descriptors,
+    "delf_attention": _delf_attention,
 }
