@@ -26,6 +26,7 @@ setup(
         "matplotlib>=3.10",
         "omegaconf>=2.3",
         "rich>=13",
+        "threadpoolctl>=3.5",
         "typer>=0.15",
     ],
     extras_require={

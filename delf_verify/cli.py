@@ -34,6 +34,9 @@ def verify(
     max_index_images: Annotated[
         int | None, typer.Option(help="Images compared a query at most; all if absent.")
     ] = None,
+    residual_px: Annotated[
+        float | None, typer.Option(help="How far an inlier may lie off, in pixels of the index image; 20 if absent.")
+    ] = None,
     index_features: Annotated[
         Path | None, typer.Option(help="Folder of the index images' features, shared by several runs.")
     ] = None,
@@ -56,6 +59,7 @@ def verify(
 
     rule = load_thresholds(thresholds) if thresholds else Thresholds()
     config = replace(default_config(features), thresholds=rule, max_index_images=max_index_images)
+    config = config if residual_px is None else config.with_residual(residual_px)
     table = verify_batch(
         predictions=read_predictions(predictions),
         index=read_photographs(index_csv),

@@ -41,6 +41,10 @@ class VerifyConfig:
         """The same settings with another decision rule."""
         return replace(self, thresholds=thresholds)
 
+    def with_residual(self, residual_px: float) -> "VerifyConfig":
+        """The same settings with another residual; see `GeometryConfig`."""
+        return replace(self, geometry=replace(self.geometry, residual_px=residual_px))
+
     def evidence_settings(self) -> dict[str, Any]:
         """Everything that changes the counted inliers, as JSON; the thresholds do not."""
         settings = asdict(self)

@@ -24,6 +24,15 @@ def test_thresholds_are_no_part_of_the_evidence() -> None:
     assert VerifyConfig(max_index_images=3).evidence_settings() != config.evidence_settings()
 
 
+def test_another_residual_is_other_evidence() -> None:
+    config = default_config("sift").with_residual(8)
+    assert config.geometry.residual_px == 8
+    assert config.matching == default_config("sift").matching
+    assert config.evidence_settings() != default_config("sift").evidence_settings()
+    with pytest.raises(ValueError, match=r"geometry\.residual_px"):
+        config.with_residual(0)
+
+
 def test_bad_values_are_refused() -> None:
     with pytest.raises(ValueError, match="max_index_images=0: give at least 1"):
         VerifyConfig(max_index_images=0)

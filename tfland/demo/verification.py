@@ -96,9 +96,8 @@ class Verifier:
         )
 
     def _settings(self, extractor: str) -> VerifyConfig:
-        default = default_config(self._features(extractor))
-        geometry = replace(default.geometry, residual_px=self.config.residual_px)
-        return replace(default, geometry=geometry, max_index_images=self.config.index_images)
+        default = default_config(self._features(extractor)).with_residual(self.config.residual_px)
+        return replace(default, max_index_images=self.config.index_images)
 
     def _tuned(self, extractor: str) -> VerifyConfig:
         return self._settings(extractor).with_thresholds(load_thresholds(self._thresholds(extractor)))
