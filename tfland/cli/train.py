@@ -1,5 +1,6 @@
 """`tfland train`, which is also `tfland-train`."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,8 @@ def train(
     experiment = load_config(config, settings or [])
     from tfland.training import train as train_experiment
 
+    # TensorFlow's checkpoints log through absl, at level INFO, how long each of their steps took.
+    logging.getLogger("absl").setLevel(logging.WARNING)
     result = train_experiment(experiment)
     scores = [f"{name} {value:.4f}" for name, value in result.metrics["final"].items() if name != "epoch"]
     typer.echo(f"{result.model_dir}: {', '.join(scores)}")

@@ -22,7 +22,7 @@ from tfland.training.model_dir import CHECKPOINTS_FOLDER, LOGS_FOLDER, read_metr
 from tfland.training.optimizers import build_optimizer
 from tfland.training.progress import Board, History
 from tfland.training.schedules import Schedule
-from tfland.training.strategy import make_strategy
+from tfland.training.strategy import distribute, make_strategy
 from tfland.training.tasks import build_network
 from tfland.training.trainer import Evaluator, Trainer
 
@@ -140,7 +140,7 @@ def _start(
         start_step=trainer.step,
         num_steps=num_steps,
     )
-    trainer.train_dataset = strategy.experimental_distribute_dataset(dataset)
+    trainer.train_dataset = distribute(strategy, dataset)
     evaluator = None
     if photographs.validation is not None:
         validation = evaluation_dataset(photographs.validation, config.data, batch_size=training.batch_size)

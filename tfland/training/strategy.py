@@ -1,5 +1,7 @@
 """Where the replicas run."""
 
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -23,3 +25,12 @@ def make_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
             f"training.batch_size is {batch_size}; it must be a multiple of the {len(names)} replicas on {names}"
         )
     return tf.distribute.MirroredStrategy(names)
+
+
+def distribute(strategy: tf.distribute.Strategy, dataset: tf.data.Dataset) -> Any:
+    """A data set whose batches `strategy.run` takes: each replica gets its part.
+
+    One replica gets the data set itself: TensorFlow's distributed iterator would put an autotuned one around it, and
+    closing that can wait for its tuner for up to a minute (see `tfland.data.pipeline`).
+    """
+    return dataset if strategy.num_replicas_in_sync == 1 else strategy.experimental_distribute_dataset(dataset)

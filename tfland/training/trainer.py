@@ -11,6 +11,7 @@ from tfland.config import ExperimentConfig
 from tfland.losses.build import Loss, probabilities
 from tfland.metrics.gap import gap
 from tfland.training.optimizers import prepare_gradients
+from tfland.training.strategy import distribute
 
 _TOP = 5
 # What `Trainer.totals` sums over the examples since the epoch began.
@@ -84,7 +85,7 @@ class Evaluator:
     ) -> None:
         self._network, self._loss, self._loss_config = network, loss, config.loss
         self._strategy = strategy
-        self._dataset = strategy.experimental_distribute_dataset(dataset)
+        self._dataset = distribute(strategy, dataset)
         self._step = tf.function(lambda batch: strategy.run(self._replica_step, args=batch))
 
     def evaluate(self, labels: np.ndarray) -> dict[str, float]:

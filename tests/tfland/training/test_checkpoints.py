@@ -30,7 +30,7 @@ class Parts:
 
     def state(self) -> list[np.ndarray]:
         held = [*self.network.variables, *self.optimizer.variables]
-        return [np.array(variable) for variable in held] + [self.counter.numpy()]
+        return [keras.ops.convert_to_numpy(variable) for variable in held] + [self.counter.numpy()]
 
 
 def assert_equal(first: list[np.ndarray], second: list[np.ndarray]) -> None:

@@ -47,6 +47,16 @@ def test_a_run_learns_and_writes_a_model_directory(make_shards: Shards, make_con
     assert model(np.zeros((1, 32, 32, 3), np.uint8))["logits"].shape == (1, 3)
 
 
+def test_bfloat16_computes_in_half_and_keeps_whole_weights(make_shards: Shards, make_config: MakeConfig) -> None:
+    config = make_config(make_shards(train=TRAIN), training={"epochs": 1, "precision": "bfloat16"})
+    result = train(config)
+    assert np.isfinite(result.metrics["final"]["train_loss"])
+    model = keras.saving.load_model(result.model_dir / "model.keras", compile=False)
+    assert model.get_layer("conv1").compute_dtype == "bfloat16"
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    assert model(np.zeros((1, 32, 32, 3), np.uint8))["logits"].dtype == "float32"
+
+
 def test_a_finished_run_is_left_alone(make_shards: Shards, make_config: MakeConfig, caplog) -> None:  # type: ignore[no-untyped-def]
     config = make_config(make_shards(train=TRAIN), training={"epochs": 1})
     first = train(config)

@@ -38,7 +38,7 @@ def test_a_step_follows_the_mean_gradient(make_config: MakeConfig, strategy: tf.
         network = linear_network()
         optimizer = build_optimizer(config.optimizer, RATE, network.trainable_variables)
     trainer = Trainer(network, build_loss(LossConfig(), [1] * 6), optimizer, config, strategy)
-    trainer.train_dataset = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors((images, labels)))
+    trainer.train_dataset = tf.data.Dataset.from_tensors((images, labels))
     trainer.train(tf.constant(1))
     # All logits are 0, so every class has probability 1/6: the gradient is x ⊗ (1/6 - onehot), averaged.
     flat, wanted = images.reshape(4, 3).astype(np.float64), np.eye(6)[labels]
@@ -58,7 +58,7 @@ def test_a_loss_that_is_not_finite_is_remembered(make_config: MakeConfig, strate
         optimizer = build_optimizer(config.optimizer, 1e38, network.trainable_variables)
     trainer = Trainer(network, build_loss(LossConfig(), [1] * 6), optimizer, config, strategy)
     batch = (np.full((4, 1, 1, 3), 255, np.uint8), np.zeros(4, np.int32))
-    trainer.train_dataset = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(batch).repeat(4))
+    trainer.train_dataset = tf.data.Dataset.from_tensors(batch).repeat(4)
     trainer.train(tf.constant(4))
     assert trainer.bad_step.numpy() == 1
 
