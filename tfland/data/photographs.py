@@ -31,10 +31,11 @@ class Photographs:
 
     def digest(self) -> str:
         """Identity of classes and records."""
-        parts = [self.label_map.digest(), self.training.digest(), self.training_labels.tobytes().hex()]
-        if self.validation is not None:
-            parts.append(self.validation.digest())
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        digest = hashlib.sha256(self.label_map.digest().encode())
+        for index, labels in ((self.training, self.training_labels), (self.validation, self.validation_labels)):
+            if index is not None:
+                digest.update(index.digest().encode() + labels.tobytes())
+        return digest.hexdigest()
 
 
 def open_photographs(config: DataConfig) -> Photographs:

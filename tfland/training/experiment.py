@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfland.config import ExperimentConfig, TrainingConfig
+from tfland.data.labels import check_same_labels, read_label_map
 from tfland.data.photographs import Photographs, open_photographs
 from tfland.data.pipeline import evaluation_dataset, steps_at_epoch_end, training_dataset
 from tfland.losses.build import build_loss
@@ -25,6 +26,7 @@ from tfland.training.schedules import Schedule
 from tfland.training.strategy import distribute, make_strategy
 from tfland.training.tasks import build_network
 from tfland.training.trainer import Evaluator, Trainer
+from tfrecords_builder import schema
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ def train(config: ExperimentConfig) -> TrainResult:
     """
     folder = Path(config.training.model_dir)
     photographs = open_photographs(config.data)
+    if (folder / schema.LABELS_FILE).exists():
+        check_same_labels(read_label_map(folder), photographs.label_map, config.data.shards)
     identity = fingerprint(config, photographs.digest())
     check_fingerprint(folder, identity)
     if (metrics := read_metrics(folder)) is not None:

@@ -99,6 +99,13 @@ def test_other_data_are_refused_and_moved_data_are_not(make_shards: Shards, make
     assert train(make_config(moved, training={"epochs": 1})).metrics == first.metrics
 
 
+def test_a_model_refuses_shards_built_with_other_labels(make_shards: Shards, make_config: MakeConfig) -> None:
+    train(make_config(make_shards(train=TRAIN), training={"epochs": 1}))
+    other = make_shards("other", train=[*TRAIN, 3])
+    with pytest.raises(ValueError, match=r"other was built with 4 classes, the model has 3; use its own shards"):
+        train(make_config(other, training={"epochs": 1}))
+
+
 def test_bad_labels_end_the_run_before_its_first_step(make_shards: Shards, make_config: MakeConfig) -> None:
     config = make_config(make_shards(train=[0, 1, -1, 0]))
     with pytest.raises(ValueError, match=r"label -1 \(1 such records\); training takes no photograph without"):
