@@ -13,10 +13,8 @@ from tfland.data.labels import LabelMap, read_label_map
 from tfland.data.resize import resize_image
 from tfland.losses.build import probabilities
 from tfland.models.build import load_model
+from tfland.training.model_dir import CONFIG_FILE, MODEL_FILE
 from tfrecords_builder import schema
-
-MODEL_FILE = "model.keras"
-CONFIG_FILE = "config.yaml"
 
 
 @dataclass(frozen=True, kw_only=True)
