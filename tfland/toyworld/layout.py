@@ -21,7 +21,7 @@ from tfrecords_builder.schema import ID, LANDMARK, LANDMARKS, USAGE
 
 SETTINGS_FILE = "toyworld.json"
 # Raised when the generator draws other pictures for the same settings.
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 

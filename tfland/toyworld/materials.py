@@ -35,7 +35,8 @@ def _blocks(
     block_height, block_width = size
     edges = np.cumsum(rng.uniform(0.75, 1.25, int(height / block_height / 0.75) + 2) * block_height)
     rows = np.searchsorted(edges, np.arange(height), side="right")
-    top = np.concatenate([[0], edges]).astype(int)[rows]
+    # A course begins at the first whole pixel that its edge does not cut.
+    top = np.ceil(np.concatenate([[0], edges])).astype(int)[rows]
     lengths = rng.uniform(0.55, 1.45, (rows.max() + 1, int(width / block_width / 0.5) + 3)) * block_width
     ends = np.cumsum(lengths, axis=1) - rng.uniform(0, block_width, (len(lengths), 1))
     columns = np.stack([np.searchsorted(row, np.arange(width), side="right") for row in ends])
