@@ -3,12 +3,26 @@
 import sys
 
 import typer
+import typer.core
 
 from tfland.cli import build, demo, doctor, match, predict, report, score, toyworld, train, tune, verify
 from tfrecords_builder.terminal import CONTEXT_SETTINGS, run_app
 
+# In the order of use, which is the order that --help shows.
+_MODULES = (demo, toyworld, build, train, predict, verify, tune, match, score, report, doctor)
+
+
+class _InOrderOfUse(typer.core.TyperGroup):
+    """A group that lists its commands as `_MODULES` does; typer puts groups of commands, here `build`, last."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Names in the order of --help."""
+        return [module.__name__.rpartition(".")[2] for module in _MODULES]
+
+
 app = typer.Typer(
     name="tfland",
+    cls=_InOrderOfUse,
     help="Landmark recognition from photographs: build shards, train, predict, verify, score.",
     epilog="Exit codes: 0 done; 1 failed check, missing file; 2 invalid options, configuration, CSV; "
     "3 done, with refusals. --debug, anywhere, shows tracebacks.",
@@ -16,8 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
-# In the order of use, which is the order that --help shows.
-for module in (demo, toyworld, build, train, predict, verify, tune, match, score, report, doctor):
+for module in _MODULES:
     module.register(app)
 
 
