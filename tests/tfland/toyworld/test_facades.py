@@ -3,10 +3,8 @@ import pytest
 
 from tfland.toyworld.config import stream
 from tfland.toyworld.facades import KINDS, TextureSpec, make_texture
-from tfland.toyworld.materials import WALL_MATERIALS, tiles
-from tfland.toyworld.ornaments import ORNAMENTS
-from tfland.toyworld.palette import WALLS, make_palette
-from tfland.toyworld.windows import WINDOWS, Cell, arch_outline, portal
+from tfland.toyworld.materials import WALL_MATERIALS
+from tfland.toyworld.palette import make_palette
 
 PALETTE = make_palette("ochre", stream(1))
 
@@ -56,36 +54,3 @@ def test_openings_are_holes_where_they_should_be() -> None:
     assert mask[100 - 65, 50] == 255
     assert mask[100 - 10, 80] == 255
     assert (mask == 0).sum() == pytest.approx(10 * 10 * (4 * 4 + np.pi * 2**2 / 2), rel=0.05)
-
-
-@pytest.mark.parametrize("painter", [*ORNAMENTS.values(), *WINDOWS.values(), portal])
-@pytest.mark.parametrize("shape", [(12, 12), (40, 16), (16, 90), (80, 80)])
-def test_ornaments_draw_in_their_cell_at_any_size(painter, shape: tuple[int, int]) -> None:
-    height, width = shape
-    picture = np.full((height + 200, width + 200, 3), 128, np.uint8)
-    glow = np.zeros(picture.shape[:2], np.uint8)
-    for seed in range(4):
-        painter(Cell(picture, glow, 100, 100, 100 + width, 100 + height), PALETTE, stream(6, seed))
-    assert (picture[100 : 100 + height, 100 : 100 + width] != 128).mean() > 0.1
-    picture[60 : 140 + height, 60 : 140 + width] = 128
-    assert (picture == 128).all(), "drawn far outside its cell"
-
-
-def test_tiles_fill_any_shape() -> None:
-    assert tiles(9, 70, PALETTE, stream(7), 10.0).shape == (9, 70, 3)
-
-
-@pytest.mark.parametrize("kind", ["square", "round", "pointed", "segment"])
-def test_outlines_stay_in_their_cell(kind: str) -> None:
-    blank = np.zeros((1, 1), np.uint8)
-    outline = arch_outline(Cell(blank, blank, 10, 20, 40, 90), kind)
-    np.testing.assert_array_equal(outline.min(axis=0), [10, 20])
-    np.testing.assert_array_equal(outline.max(axis=0), [40, 90])
-
-
-@pytest.mark.parametrize("wall", WALLS)
-def test_palettes_are_colours(wall: str) -> None:
-    palette = make_palette(wall, stream(8))
-    for colour in vars(palette).values():
-        assert len(colour) == 3
-        assert 0 <= min(colour) <= max(colour) <= 255

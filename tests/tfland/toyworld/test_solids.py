@@ -3,7 +3,6 @@ import itertools
 import numpy as np
 import pytest
 
-from tfland.toyworld.arches import arched_wall
 from tfland.toyworld.solids import Solid, box, face, gable_roof, revolved
 
 
@@ -68,14 +67,3 @@ def test_facets_of_a_tower_meet_in_the_texture_as_in_space() -> None:
         for v in (0.0, 0.3, 1.0):
             a, b = left.from_texture @ [u, v, 1], right.from_texture @ [u, v, 1]
             np.testing.assert_allclose(a[:3] / a[3], b[:3] / b[3], atol=1e-4)
-
-
-def test_tunnels_faces_look_into_the_tunnel() -> None:
-    wall = arched_wall((-5, -1, 0), (5, 1, 8), [(4.0, 2.0, 3.0)], ["a"] * 5, "lining")
-    inside = [item for item in wall.faces if item.texture == "lining"]
-    axis = np.array([-1.0, 0.0, 3.0])
-    for item in inside:
-        middle = item.polygon.mean(axis=0)
-        towards = axis - middle if middle[2] > 3 else np.array([axis[0] - middle[0], 0, 0])
-        assert item.normal @ towards > 0
-    assert wall.faces[: len(inside)] == tuple(inside), "what is inside is painted first"

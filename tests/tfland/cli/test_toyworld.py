@@ -1,14 +1,14 @@
-"""`tfland toyworld` and its contact sheet."""
+"""`tfland toyworld` as a user runs it."""
 
+import json
 from pathlib import Path
 
-import cv2
 import pytest
 import typer
 
 from tfland.cli.toyworld import register
-from tfland.toyworld import ToyworldConfig
-from tfland.toyworld.contact_sheet import CONTACT_SHEET_FILE, write_contact_sheet
+from tfland.toyworld.contact_sheet import CONTACT_SHEET_FILE
+from tfland.toyworld.layout import SETTINGS_FILE
 from tfrecords_builder.terminal import CONTEXT_SETTINGS, run_app
 
 SMALL = ["--landmarks", "3", "--images", "12", "--queries", "4", "--size", "40", "--workers", "1"]
@@ -27,8 +27,25 @@ def test_makes_a_folder_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixtur
     said = capsys.readouterr().out
     assert "12 train, 4 test, 2 validation photographs (18 made now, 0 there before)" in said
     assert str(out / CONTACT_SHEET_FILE) in said
+    assert (out / CONTACT_SHEET_FILE).is_file()
     assert run("--out", str(out), *SMALL, "--distractor-share", "0.75") == 0
     assert "0 made now, 18 there before" in capsys.readouterr().out
+
+
+def test_every_option_reaches_the_settings(tmp_path: Path) -> None:
+    """Values that differ from the defaults, and no contact sheet unless it is asked for."""
+    assert run("--out", str(tmp_path / "world"), *SMALL, "--seed", "11", "--distractor-share", "0.25") == 0
+    settings = json.loads((tmp_path / "world" / SETTINGS_FILE).read_text())
+    del settings["generator_version"]
+    assert settings == {
+        "landmarks": 3,
+        "images": 12,
+        "queries": 4,
+        "distractor_share": 0.25,
+        "size": 40,
+        "seed": 11,
+    }
+    assert not (tmp_path / "world" / CONTACT_SHEET_FILE).exists()
 
 
 @pytest.mark.parametrize(
@@ -38,6 +55,7 @@ def test_makes_a_folder_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["--images", "7"], "images is 7: give at least 120"),
         (["--distractor-share", "2"], "distractor_share is a share"),
         (["--size", "tall"], "Invalid value for '--size'"),
+        (["--workers", "0"], "workers is 0: give at least 1"),
     ],
 )
 def test_bad_options_end_with_exit_code_2(
@@ -55,19 +73,7 @@ def test_other_settings_in_a_folder_end_with_exit_code_2(tmp_path: Path, capsys:
     assert "seed 7 (now 8)" in capsys.readouterr().err
 
 
-def test_contact_sheets_show_landmarks_and_distractors(tiny_config: ToyworldConfig, tiny_root: Path) -> None:
-    path = write_contact_sheet(tiny_config, tiny_root, landmarks=3, columns=4)
-    try:
-        picture = cv2.imread(str(path))
-        rows = 3 + 2
-        assert picture.shape == (rows * (20 + 160 + 6), 4 * 166, 3)
-        assert all((picture[row * 186 + 20 : (row + 1) * 186] != 255).any() for row in range(rows))
-    finally:
-        path.unlink()
-
-
-def test_a_contact_sheet_of_an_unfinished_world_says_what_is_missing(
-    tiny_config: ToyworldConfig, tmp_path: Path
-) -> None:
-    with pytest.raises(OSError, match=r"cannot be read: run toyworld again"):
-        write_contact_sheet(tiny_config, tmp_path)
+def test_a_folder_that_cannot_be_made_ends_with_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert run("--out", str(tmp_path / "file" / "world"), *SMALL) == 1
+    assert "Traceback" not in capsys.readouterr().err
