@@ -55,13 +55,12 @@ def relevance(ids: np.ndarray, landmark_ids: np.ndarray, truth: Truth) -> np.nda
         seen: set[str] = set()
         repeated = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ValueError(f"query {repeated!r} has several predictions: keep the best one")
-    nothing: frozenset[int] = frozenset()
-    right = [
-        landmark in truth.get(name, nothing) for name, landmark in zip(names, _integers(landmark_ids), strict=True)
-    ]
-    if unknown := next((name for name in names if name not in truth), None):
+    shown = [truth.get(name) for name in names]
+    if None in shown:
+        unknown = names[shown.index(None)]
         raise ValueError(f"query {unknown!r} is not in the solution: predictions and solution belong together")
-    return np.array(right, dtype=bool)
+    marks = np.asarray(landmark_ids).astype(np.int64).tolist()
+    return np.array([mark in there for mark, there in zip(marks, shown, strict=True) if there is not None], dtype=bool)
 
 
 def kaggle_order(ids: np.ndarray, landmark_ids: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -104,7 +103,3 @@ def average_precision(ranked_relevance: np.ndarray, num_landmark_queries: int) -
     hits = np.cumsum(ranked_relevance)
     ranks = np.arange(1, len(ranked_relevance) + 1)
     return float(np.sum(hits[ranked_relevance] / ranks[ranked_relevance]) / num_landmark_queries)
-
-
-def _integers(landmark_ids: np.ndarray) -> list[int]:
-    return np.asarray(landmark_ids).astype(np.int64).tolist()
