@@ -1,13 +1,17 @@
 """The settings of a build."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tfrecords_builder.image_limits import DEFAULT_LIMITS, ImageLimits
 from tfrecords_builder.schema import MAX_SHARDS
 from tfrecords_builder.selection import EVERYTHING, Selection
+from tfrecords_builder.settings_tree import from_tree, to_tree
 from tfrecords_builder.splits import ONLY_TRAIN, SplitPlan
+
+# Where things lie and how fast they are done; what was read from there is in the build's identity as sha256.
+_NOT_SETTINGS = ("csv", "images", "out", "labels", "workers", "resume")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +65,13 @@ class BuildConfig:
 
     def settings(self) -> dict[str, Any]:
         """Returns what decides the content of the shards, beside the files read: no paths, no workers."""
-        splits = dict(zip(self.splits.names, (float(f"{part:.12g}") for part in self.splits.fractions), strict=True))
-        return {
-            "selection": {**asdict(self.selection), "landmarks": list(self.selection.landmarks)},
-            "splits": splits,
-            "split_by_class_size": self.splits.by_class_size,
-            "num_shards": self.num_shards,
-            "max_side": self.max_side,
-            "quality": self.quality,
-            "limits": asdict(self.limits),
-            "seed": self.seed,
-        }
+        return to_tree(self, leave_out=_NOT_SETTINGS)
+
+    @classmethod
+    def from_settings(cls, settings: Any, **paths: Any) -> "BuildConfig":
+        """Returns the configuration with these `settings()`; `paths` are the fields that they leave out.
+
+        Raises:
+            ValueError: the settings are none of this version.
+        """
+        return from_tree(cls, settings, **paths)

@@ -86,7 +86,8 @@ def parse_plan(arguments: Sequence[str]) -> SplitPlan:
             by_class_size = name
         else:
             fractions[name] = _parse_fraction(argument, value)
-    left = 1 - math.fsum(fractions.values())
+    # Rounded, so that what a command says is what a manifest shows: 0.72, not 0.7200000000000001.
+    left = round(1 - math.fsum(fractions.values()), 12)
     if TRAIN_SPLIT not in fractions and left > _SUM_TOLERANCE:
         fractions = {TRAIN_SPLIT: left, **fractions}
     names = sorted(fractions, key=lambda name: name != TRAIN_SPLIT)

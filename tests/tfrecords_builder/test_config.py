@@ -36,6 +36,15 @@ def test_settings_are_what_decides_the_content():
 
 
 def test_settings_survive_json():
-    settings = BuildConfig(**PATHS, splits=parse_plan(["validation=0.18", "test=0.1"])).settings()
-    assert json.loads(json.dumps(settings)) == settings
-    assert settings["splits"] == {"train": 0.72, "validation": 0.18, "test": 0.1}
+    config = BuildConfig(**PATHS, splits=parse_plan(["validation=0.18", "test=0.1"]), seed=3, max_side=99)
+    settings = json.loads(json.dumps(config.settings(), sort_keys=True))
+    assert settings == config.settings()
+    assert settings["splits"]["names"] == ["train", "validation", "test"]
+    assert settings["splits"]["fractions"] == [0.72, 0.18, 0.1]
+    assert BuildConfig.from_settings(settings, **PATHS) == config
+
+
+def test_the_order_of_splits_decides_their_content_and_is_a_setting():
+    plans = (parse_plan(["a=0.2", "b=0.2"]), parse_plan(["b=0.2", "a=0.2"]))
+    first, second = (BuildConfig(**PATHS, splits=plan).settings() for plan in plans)
+    assert first != second

@@ -253,7 +253,7 @@ def test_a_folder_never_mixes_two_builds(config):
     build_shards(config)
     with pytest.raises(ValueError, match=r"settings.max_side was 32 and is 16\); choose another --out"):
         build_shards(replace(config, max_side=16))
-    with pytest.raises(ValueError, match=r"settings.splits.validation was 0.25 and is 'absent'"):
+    with pytest.raises(ValueError, match=r"settings.splits.names was \['train', 'validation'\] and is"):
         build_shards(replace(config, splits=parse_plan([])))
 
 
