@@ -7,7 +7,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["demo", "toyworld", "build", "train", "predict", "verify", "tune", "match", "score", "report", "doctor"]
+COMMANDS = [
+    "demo",
+    "toyworld",
+    "build",
+    "train",
+    "predict",
+    "fit-delf",
+    "verify",
+    "tune",
+    "match",
+    "score",
+    "report",
+    "doctor",
+]
 
 # Runs the command line in this process and then says which heavy packages were imported.
 PROBE = """

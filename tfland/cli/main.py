@@ -5,11 +5,11 @@ import sys
 import typer
 import typer.core
 
-from tfland.cli import build, demo, doctor, match, predict, report, score, toyworld, train, tune, verify
+from tfland.cli import build, demo, doctor, fit_delf, match, predict, report, score, toyworld, train, tune, verify
 from tfrecords_builder.terminal import CONTEXT_SETTINGS, run_app
 
 # In the order of use, which is the order that --help shows.
-_MODULES = (demo, toyworld, build, train, predict, verify, tune, match, score, report, doctor)
+_MODULES = (demo, toyworld, build, train, predict, fit_delf, verify, tune, match, score, report, doctor)
 
 
 class _InOrderOfUse(typer.core.TyperGroup):
@@ -17,7 +17,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         """Names in the order of --help."""
-        return [module.__name__.rpartition(".")[2] for module in _MODULES]
+        return [module.__name__.rpartition(".")[2].replace("_", "-") for module in _MODULES]
 
 
 app = typer.Typer(

@@ -10,7 +10,7 @@ from typing import Any
 
 from tfland.demo.config import ChainConfig
 from tfland.demo.layout import Queries, make_photographs
-from tfland.demo.stages import Experiments, Ledger, build, fit_delf, predict_queries, train_all
+from tfland.demo.stages import Experiments, Ledger, build, make_extractor, predict_queries, train_all
 from tfland.demo.verification import Verifier
 from tfland.metrics.bootstrap import paired_bootstrap_gap
 from tfland.metrics.scores import kept, predictions_of, score, score_verified, truth_of
@@ -42,7 +42,7 @@ def run_chain(config: ChainConfig, out: Path, *, workers: int = 2) -> dict[str, 
     ledger.run("shards", lambda: build(config, layout, out, workers))
     train_all(experiments, ledger)
     if "delf" in config.extractors:
-        ledger.run("fit DELF", lambda: fit_delf(config, layout, out))
+        ledger.run("fit DELF", lambda: make_extractor(config, layout, out))
     ledger.run("predict validation", lambda: predict_queries(layout.validation, out, "validation"))
     ledger.run("predict test", lambda: predict_queries(layout.test, out, "test"))
     verifier = Verifier(config=config, layout=layout, out=out, workers=workers)

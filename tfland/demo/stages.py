@@ -25,9 +25,6 @@ from tfrecords_builder.splits import SplitPlan
 
 logger = logging.getLogger(__name__)
 
-# Photographs that DELF's projection is fitted on.
-_PCA_IMAGES = 200
-
 
 @dataclass(frozen=True, kw_only=True)
 class Experiments:
@@ -144,31 +141,14 @@ def train_all(experiments: Experiments, ledger: Ledger) -> None:
     ledger.run("train DELF attention", lambda: train(experiments.delf_attention))
 
 
-def fit_delf(config: ChainConfig, layout: Layout, out: Path) -> None:
+def make_extractor(config: ChainConfig, layout: Layout, out: Path) -> None:
     """The DELF extractor: network, and projection fitted on training photographs."""
-    import keras
-
-    from delf_verify.extract import DelfConfig, fit_extractor
+    from delf_verify.pyramid import DelfConfig
     from delf_verify.sources import FolderSource
+    from tfland.recognition.delf import fit_delf
 
-    model = keras.saving.load_model(out / "delf_attention" / "model.keras", compile=False)
-    ids = sorted(read_photographs(layout.train_csv)[schema.ID])
-    sample = ids[:: max(1, len(ids) // _PCA_IMAGES)]
-    readable = read_all(FolderSource(layout.train_images), sample)
-    fit_extractor(model, readable, DelfConfig(**config.delf), out / "delf")
-
-
-def read_all(source: Any, ids: list[str]) -> list[Any]:
-    """The photographs that can be read; the others were refused when the shards were built."""
-    from tfrecords_builder.images import ImageRefused
-
-    images = []
-    for image_id in ids:
-        try:
-            images.append(source.read(image_id))
-        except ImageRefused as refusal:
-            logger.info("%s is left out: %s", image_id, refusal)
-    return images
+    ids = read_photographs(layout.train_csv)[schema.ID].tolist()
+    fit_delf(out / "delf_attention", ids, FolderSource(layout.train_images), DelfConfig(**config.delf), out / "delf")
 
 
 def predict_queries(queries: Queries, out: Path, name: str) -> None:

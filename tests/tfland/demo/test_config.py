@@ -8,6 +8,7 @@ from tfland.demo.config import DEFAULT, ChainConfig, load_chain
 from tfland.demo.stages import Experiments
 
 ROOT = Path(__file__).resolve().parents[3]
+CHAINS = ("landmarks15_smoke.yaml", "resnet50_delf_chain.yaml")
 
 
 def write(folder: Path, text: str) -> Path:
@@ -15,7 +16,7 @@ def write(folder: Path, text: str) -> Path:
     return folder / "chain.yaml"
 
 
-@pytest.mark.parametrize("path", [DEFAULT, ROOT / "configs" / "landmarks15_smoke.yaml"])
+@pytest.mark.parametrize("path", [DEFAULT, *(ROOT / "configs" / name for name in CHAINS)])
 def test_the_shipped_chains_are_valid(path: Path, tmp_path: Path) -> None:
     experiments = Experiments.of(load_chain(path), tmp_path)
     assert experiments.classifier.data.shards == str(tmp_path / "shards")
