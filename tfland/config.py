@@ -114,7 +114,7 @@ class DataConfig:
     def __post_init__(self) -> None:
         if not self.shards:
             _refuse("data.shards", self.shards, "give the folder that `tfland build shards` wrote")
-        _check_between("data.image_size", self.image_size, 16, 4096)
+        _check_between("data.image_size", self.image_size, 32, 4096)
         _check_between("data.shift_pixels", self.shift_pixels, 0, 4096)
         if not 0 < self.crop_area_min <= 1:
             _refuse("data.crop_area_min", self.crop_area_min, "give a share above 0 and at most 1")
@@ -239,6 +239,10 @@ class ExperimentConfig:
     def __post_init__(self) -> None:
         if self.loss.name == "arcface" and self.model.head != "cosine":
             _refuse("model.head", self.model.head, 'loss.name "arcface" takes cosines; set model.head=cosine')
+        if self.loss.name == "softmax" and self.model.head == "cosine":
+            # Cosines lie in [-1, 1]: without ArcFace's scale their softmax is nearly flat and nothing is learnt.
+            rule = "set loss.name=arcface, which scales the cosines (loss.margin=0 for none), or model.head=linear"
+            _refuse("model.head", self.model.head, rule)
         if self.schedule.warmup_epochs > self.training.epochs:
             rule = f"it exceeds training.epochs ({self.training.epochs})"
             _refuse("schedule.warmup_epochs", self.schedule.warmup_epochs, rule)

@@ -30,7 +30,7 @@ def test_defaults_are_valid_and_frozen() -> None:
         (c.LossConfig, {"margin": 2.0}, r"loss.margin is 2.0; .* at most 1.5"),
         (c.LossConfig, {"label_smoothing": 1.0}, r"loss.label_smoothing is 1.0"),
         (c.DataConfig, {"shards": ""}, r"data.shards is ''; give the folder"),
-        (c.DataConfig, {"shards": "s", "image_size": 8}, r"data.image_size is 8; .* at least 16"),
+        (c.DataConfig, {"shards": "s", "image_size": 8}, r"data.image_size is 8; .* at least 32"),
         (c.DataConfig, {"shards": "s", "shift_pixels": -1}, r"data.shift_pixels is -1"),
         (c.DataConfig, {"shards": "s", "crop_area_min": 0.0}, r"data.crop_area_min is 0.0"),
         (c.DataConfig, {"shards": "s", "rotation_degrees": 181.0}, r"data.rotation_degrees is 181.0"),
@@ -57,6 +57,7 @@ def test_a_bad_value_is_refused(section: Any, values: dict[str, Any], message: s
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"model": c.ModelConfig(head="cosine")}, r"model.head is 'cosine'; set loss.name=arcface"),
         ({"loss": c.LossConfig(name="arcface")}, r"model.head is 'linear'; .*set model.head=cosine"),
         ({"schedule": c.ScheduleConfig(warmup_epochs=11.0)}, r"warmup_epochs is 11.0; .*training.epochs \(10\)"),
         (
