@@ -10,6 +10,7 @@ import pytest
 
 from tfland.config import ExperimentConfig
 from tfland.config_io import load_config
+from tfland.models.build import load_model
 from tfland.training import train
 
 Shards = Callable[..., Path]
@@ -17,6 +18,23 @@ MakeConfig = Callable[..., ExperimentConfig]
 
 pytestmark = pytest.mark.usefixtures("tiny_resnet")
 TRAIN = [0, 1, 2] * 4
+
+
+def test_arcface_learns_and_its_cosines_stay_cosines(make_shards: Shards, make_config: MakeConfig) -> None:
+    config = make_config(
+        make_shards(train=TRAIN),
+        model={"head": "cosine", "embedding_size": 8, "pooling": "gem"},
+        loss={"name": "arcface", "scale": 16.0, "margin": 0.3},
+        optimizer={"name": "adamw"},
+        schedule={"learning_rate": 0.03},
+        training={"epochs": 20, "batch_size": 6},
+    )
+    result = train(config)
+    assert result.metrics["final"]["train_top1"] > 0.9
+    assert result.metrics["final"]["train_loss"] < 0.5 * result.metrics["epochs"][0]["train_loss"]
+    model = load_model(result.model_dir / "model.keras")
+    cosines = np.asarray(model(np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), np.uint8))["logits"])
+    assert np.abs(cosines).max() <= 1 + 1e-6
 
 
 def test_a_run_learns_and_writes_a_model_directory(make_shards: Shards, make_config: MakeConfig) -> None:
