@@ -93,7 +93,7 @@ def plan_build(config: BuildConfig) -> BuildPlan:
     """
     if not config.images.is_dir():
         raise NotADirectoryError(f"no folder of photographs at {config.images}")
-    photographs = select(read_photographs(config.csv), config.selection)
+    photographs = select(read_photographs(config.csv), config.selection, config.seed)
     splits = split_photographs(photographs, config.splits, config.seed)
     labels = _labels(config, splits)
     for rows in splits.values():

@@ -3,14 +3,23 @@
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from tfrecords_builder.cli_options import (
+    ImagesPerClass,
+    LandmarkRange,
+    Landmarks,
+    MaxImages,
+    MinImages,
+    SampleClasses,
+    SampleImages,
+    TopClasses,
+    parse_bins,
+    read_selection,
+)
 from tfrecords_builder.terminal import CONTEXT_SETTINGS, Refused
-
-if TYPE_CHECKING:
-    from tfrecords_builder.selection import Selection
 
 app = typer.Typer(
     context_settings=CONTEXT_SETTINGS,
@@ -30,11 +39,6 @@ Split = Annotated[
         metavar="NAME[=…]",
     ),
 ]
-MinImages = Annotated[int, typer.Option(help="Keep classes of at least N photographs; 0 keeps all.", metavar="N")]
-MaxImages = Annotated[int, typer.Option(help="Keep classes of at most N photographs; 0 keeps all.", metavar="N")]
-TopClasses = Annotated[int, typer.Option(help="Keep the N largest classes; 0 keeps all.", metavar="N")]
-LandmarkRange = Annotated[str, typer.Option(help="Keep landmark ids from A to B inclusive.", metavar="A-B")]
-Landmarks = Annotated[str, typer.Option(help="Keep these landmark ids, separated by commas.", metavar="A,B,…")]
 
 
 @app.command()
@@ -53,9 +57,12 @@ def shards(
     split: Split = None,
     min_images: MinImages = 0,
     max_images: MaxImages = 0,
-    top_classes: TopClasses = 0,
     landmark_range: LandmarkRange = "",
     landmarks: Landmarks = "",
+    top_classes: TopClasses = 0,
+    sample_classes: SampleClasses = 0,
+    images_per_class: ImagesPerClass = 0,
+    sample_images: SampleImages = 0,
     max_pixels: Annotated[int, typer.Option(help="Refuse photographs of more pixels.")] = 80_000_000,
     min_side: Annotated[int, typer.Option(help="Refuse photographs with a shorter side.", metavar="PX")] = 8,
     seed: Seed = 0,
@@ -74,7 +81,16 @@ def shards(
         images=images,
         out=out,
         labels=labels,
-        selection=_selection(min_images, max_images, top_classes, landmark_range, landmarks),
+        selection=read_selection(
+            min_images=min_images,
+            max_images=max_images,
+            landmark_range=landmark_range,
+            landmarks=landmarks,
+            top_classes=top_classes,
+            sample_classes=sample_classes,
+            images_per_class=images_per_class,
+            sample_images=sample_images,
+        ),
         splits=parse_plan(split or []),
         num_shards=num_shards,
         max_side=max_side,
@@ -95,22 +111,47 @@ def shards(
 @app.command()
 def select(
     csv: Csv,
-    out: Annotated[Path, typer.Option(help="The CSV to write (id,landmark_id).", metavar="CSV")],
+    out: Annotated[Path, typer.Option(help="The CSV to write (id,landmark_id); with --bins a folder.", metavar="CSV")],
     min_images: MinImages = 0,
     max_images: MaxImages = 0,
-    top_classes: TopClasses = 0,
     landmark_range: LandmarkRange = "",
     landmarks: Landmarks = "",
+    top_classes: TopClasses = 0,
+    sample_classes: SampleClasses = 0,
+    images_per_class: ImagesPerClass = 0,
+    sample_images: SampleImages = 0,
+    bins: Annotated[
+        str,
+        typer.Option(
+            help="One CSV for each bin of class sizes: 30,15 writes 30_and_more.csv and 15_to_29.csv into the folder "
+            "--out. Smaller classes are left out.",
+            metavar="A,B,…",
+        ),
+    ] = "",
+    seed: Seed = 0,
 ) -> None:
-    """Write the rows of some classes to another CSV."""
+    """Write the rows of some classes, or some rows, to another CSV."""
     from tfrecords_builder.catalog import read_photographs, write_photographs
+    from tfrecords_builder.selection import class_size_bins
     from tfrecords_builder.selection import select as select_rows
 
-    chosen = select_rows(
-        read_photographs(csv), _selection(min_images, max_images, top_classes, landmark_range, landmarks)
+    selection = read_selection(
+        min_images=min_images,
+        max_images=max_images,
+        landmark_range=landmark_range,
+        landmarks=landmarks,
+        top_classes=top_classes,
+        sample_classes=sample_classes,
+        images_per_class=images_per_class,
+        sample_images=sample_images,
     )
-    write_photographs(out, chosen)
-    typer.echo(f"{out}: {len(chosen)} photographs, {chosen['landmark_id'].nunique()} landmarks")
+    chosen = select_rows(read_photographs(csv), selection, seed)
+    parts = (
+        {out / f"{name}.csv": rows for name, rows in class_size_bins(chosen, parse_bins(bins)).items()} if bins else {}
+    )
+    for path, rows in (parts or {out: chosen}).items():
+        write_photographs(path, rows)
+        typer.echo(f"{path}: {len(rows)} photographs, {rows['landmark_id'].nunique()} landmarks")
 
 
 @app.command()
@@ -151,34 +192,6 @@ def stats(
     typer.echo(json.dumps(found.as_json(), indent=2) if as_json else "\n".join(found.lines()))
     if plot is not None:
         plot_class_sizes(plot, found.class_sizes)
-
-
-def _selection(min_images: int, max_images: int, top_classes: int, landmark_range: str, landmarks: str) -> "Selection":
-    from tfrecords_builder.selection import Selection
-
-    first, last = _parse_range(landmark_range) if landmark_range else (None, None)
-    return Selection(
-        min_images=min_images,
-        max_images=max_images,
-        top_classes=top_classes,
-        first_landmark=first,
-        last_landmark=last,
-        landmarks=_parse_list(landmarks) if landmarks else (),
-    )
-
-
-def _parse_range(text: str) -> tuple[int, int]:
-    first, _, last = text.partition("-")
-    if not (first.isdecimal() and last.isdecimal()):
-        raise ValueError(f"--landmark-range {text!r}: expected two landmark ids such as 1000-1300")
-    return int(first), int(last)
-
-
-def _parse_list(text: str) -> tuple[int, ...]:
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise ValueError(f"--landmarks {text!r}: expected landmark ids separated by commas such as 1,15,99")
-    return tuple(int(part) for part in parts)
 
 
 def _processes(workers: int) -> int:

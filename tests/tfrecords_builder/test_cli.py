@@ -130,3 +130,20 @@ def test_nothing_here_imports_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_select_writes_a_file_for_each_bin(catalogue, tmp_path, capsys):
+    assert call("select", "--csv", catalogue[0], "--out", tmp_path / "bins", "--bins", "10,5") == 0
+    assert capsys.readouterr().out == (
+        f"{tmp_path}/bins/10_and_more.csv: 12 photographs, 1 landmarks\n"
+        f"{tmp_path}/bins/5_to_9.csv: 8 photographs, 1 landmarks\n"
+    )
+    assert {path.name for path in (tmp_path / "bins").iterdir()} == {"10_and_more.csv", "5_to_9.csv"}
+
+
+def test_select_by_lot(catalogue, tmp_path, capsys):
+    out = tmp_path / "some.csv"
+    assert call("select", "--csv", catalogue[0], "--out", out, "--images-per-class", 3, "--seed", 1) == 0
+    assert "9 photographs, 3 landmarks" in capsys.readouterr().out
+    assert call("select", "--csv", catalogue[0], "--out", out, "--sample-classes", 2, "--sample-images", 5) == 0
+    assert out.read_text().count("\n") == 6

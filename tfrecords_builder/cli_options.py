@@ -1,0 +1,90 @@
+"""Command-line options that several commands share, and how their texts are read."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tfrecords_builder.selection import Selection
+
+MinImages = Annotated[int, typer.Option(help="Keep classes of at least N photographs; 0 keeps all.", metavar="N")]
+MaxImages = Annotated[int, typer.Option(help="Keep classes of at most N photographs; 0 keeps all.", metavar="N")]
+TopClasses = Annotated[int, typer.Option(help="Keep the N largest classes; 0 keeps all.", metavar="N")]
+LandmarkRange = Annotated[str, typer.Option(help="Keep landmark ids from A to B inclusive.", metavar="A-B")]
+Landmarks = Annotated[
+    str,
+    typer.Option(
+        help="Keep these landmark ids, separated by commas; or @CSV, a file with a column landmark_id.",
+        metavar="A,B,…|@CSV",
+    ),
+]
+SampleClasses = Annotated[int, typer.Option(help="Draw N classes by lot; 0 keeps all.", metavar="N")]
+ImagesPerClass = Annotated[int, typer.Option(help="Draw at most N photographs of each class; 0: all.", metavar="N")]
+SampleImages = Annotated[int, typer.Option(help="Draw N of the remaining photographs by lot; 0: all.", metavar="N")]
+
+
+def read_selection(
+    *,
+    min_images: int,
+    max_images: int,
+    landmark_range: str,
+    landmarks: str,
+    top_classes: int,
+    sample_classes: int,
+    images_per_class: int,
+    sample_images: int,
+) -> "Selection":
+    """Returns the selection that the options describe.
+
+    Raises:
+        OSError: a file of landmarks cannot be read.
+        ValueError: an option is of another form.
+    """
+    from tfrecords_builder.selection import Selection
+
+    first, last = _parse_range(landmark_range) if landmark_range else (None, None)
+    return Selection(
+        min_images=min_images,
+        max_images=max_images,
+        first_landmark=first,
+        last_landmark=last,
+        landmarks=_parse_landmarks(landmarks) if landmarks else (),
+        top_classes=top_classes,
+        sample_classes=sample_classes,
+        images_per_class=images_per_class,
+        sample_images=sample_images,
+    )
+
+
+def parse_bins(text: str) -> tuple[int, ...]:
+    """Returns falling class sizes such as 30,15.
+
+    Raises:
+        ValueError: the text is of another form.
+    """
+    return _parse_numbers("--bins", text, "class sizes separated by commas such as 30,15")
+
+
+def _parse_range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and last.isdecimal()):
+        raise ValueError(f"--landmark-range {text!r}: expected two landmark ids such as 1000-1300")
+    return int(first), int(last)
+
+
+def _parse_landmarks(text: str) -> tuple[int, ...]:
+    if not text.startswith("@"):
+        return _parse_numbers("--landmarks", text, "landmark ids separated by commas such as 1,15,99")
+    from tfrecords_builder.csv_table import parse_integers, read_columns
+    from tfrecords_builder.schema import LANDMARK
+
+    path = Path(text[1:])
+    return tuple(parse_integers(path, read_columns(path, [LANDMARK])[LANDMARK]).tolist())
+
+
+def _parse_numbers(option: str, text: str, expected: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise ValueError(f"{option} {text!r}: expected {expected}")
+    return tuple(int(part) for part in parts)
