@@ -50,16 +50,48 @@ class BuildState:
         for leftover in [*self._out.glob(".*.partial"), *self._folder.glob(".*.partial")]:
             leftover.unlink()
 
-    def finished(self, shard: str) -> ShardResult | None:
-        """Returns what an earlier run wrote for a shard, or None if it must be written."""
+    def adopt(self, settings: dict[str, Any]) -> None:
+        """Takes a finished build, whose notes are lost or damaged, for one with these settings."""
+        if self.settings() is None:
+            write_json(self._folder / _SETTINGS, settings)
+
+    def settings(self) -> dict[str, Any] | None:
+        """Returns what the folder was claimed for, or None if that was never noted or is not readable."""
+        path = self._folder / _SETTINGS
+        try:
+            settings = read_json(path) if path.is_file() else None
+        except ValueError:
+            logger.warning("%s is damaged", path)
+            return None
+        return settings if isinstance(settings, dict) else None
+
+    def noted(self, shard: str) -> ShardResult | None:
+        """Returns what is noted of a shard, whether or not its file is as it was left; None if nothing is.
+
+        Raises:
+            ValueError: the note is damaged.
+        """
         path = self._path(shard)
         if not path.is_file():
             return None
         content = read_json(path)
-        result = ShardResult(
-            entry=ShardEntry(**content["entry"]),
-            refused=tuple(RefusedImage(**image) for image in content["refused"]),
-        )
+        try:
+            return ShardResult(
+                entry=ShardEntry(**content["entry"]),
+                refused=tuple(RefusedImage(**image) for image in content["refused"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path} is damaged: {error}; delete it and run the build again") from error
+
+    def finished(self, shard: str) -> ShardResult | None:
+        """Returns what an earlier run wrote for a shard, or None if it must be written.
+
+        Raises:
+            ValueError: its note is damaged.
+        """
+        result = self.noted(shard)
+        if result is None:
+            return None
         file = self._out / shard
         whole = file.is_file() and file.stat().st_size == result.entry.size_bytes
         if not whole or not (self._out / offsets_name(shard)).is_file():
@@ -103,14 +135,18 @@ def _refuse_other(out: Path, there: Any, here: dict[str, Any]) -> None:
         return
     if not isinstance(there, dict):
         raise ValueError(f"{out / _STATE_FOLDER / _SETTINGS} is damaged; choose another --out")
+    raise ValueError(
+        f"{out} holds a build with other settings ({differences(there, here)}); choose another --out or delete it"
+    )
+
+
+def differences(there: dict[str, Any], here: dict[str, Any]) -> str:
+    """Returns what differs between two identities, such as "settings.max_side was 256 and is 128"."""
     old, new = _flatten(there), _flatten(here)
-    differences = [
+    return "; ".join(
         f"{key} was {old.get(key, 'absent')!r} and is {new.get(key, 'absent')!r}"
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
-    ]
-    raise ValueError(
-        f"{out} holds a build with other settings ({'; '.join(differences)}); choose another --out or delete it"
     )
 
 

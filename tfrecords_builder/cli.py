@@ -1,12 +1,11 @@
 """The commands `build shards | select | split | check | stats`."""
 
-import json
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tfrecords_builder.cli_check import check, stats
 from tfrecords_builder.cli_options import (
     ImagesPerClass,
     LandmarkRange,
@@ -20,6 +19,7 @@ from tfrecords_builder.cli_options import (
     read_selection,
 )
 from tfrecords_builder.terminal import CONTEXT_SETTINGS, Refused
+from tfrecords_builder.workers_option import Workers, processes
 
 app = typer.Typer(
     context_settings=CONTEXT_SETTINGS,
@@ -29,8 +29,6 @@ app = typer.Typer(
 
 Csv = Annotated[Path, typer.Option(help="id,landmark_id | id,url,landmark_id | landmark_id,images | id", metavar="CSV")]
 Seed = Annotated[int, typer.Option(help="Of every random choice.")]
-Workers = Annotated[int, typer.Option(help="Processes; 0 takes one for each core.")]
-Folder = Annotated[Path, typer.Argument(help="Folder of a finished build.", metavar="DIR")]
 Split = Annotated[
     list[str] | None,
     typer.Option(
@@ -97,7 +95,7 @@ def shards(
         quality=quality,
         limits=ImageLimits(max_pixels=max_pixels, min_side=min_side),
         seed=seed,
-        workers=_processes(workers),
+        workers=processes(workers),
         resume=resume,
     )
     manifest = build_shards(config)
@@ -170,30 +168,5 @@ def split(
         typer.echo(f"{out / name}.csv: {len(rows)} photographs, {rows['landmark_id'].nunique()} landmarks")
 
 
-@app.command()
-def check(folder: Folder, workers: Workers = 0) -> None:
-    """Read every record and decode every image; exit code 1 and a list if anything is wrong."""
-    from tfrecords_builder.check import require_sound
-
-    manifest = require_sound(folder, workers=_processes(workers))
-    typer.echo(f"{folder}: {manifest.records()} records in {len(manifest.shards)} shards are sound")
-
-
-@app.command()
-def stats(
-    folder: Folder,
-    plot: Annotated[Path | None, typer.Option(help="Write the class sizes as a PNG.", metavar="PNG")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Print what a build holds: counts, class sizes, refusals by reason."""
-    from tfrecords_builder.stats import build_stats, plot_class_sizes
-
-    found = build_stats(folder)
-    typer.echo(json.dumps(found.as_json(), indent=2) if as_json else "\n".join(found.lines()))
-    if plot is not None:
-        plot_class_sizes(plot, found.class_sizes)
-
-
-def _processes(workers: int) -> int:
-    # The cores that this process may use, which in a container are fewer than the machine has.
-    return len(os.sched_getaffinity(0)) if workers == 0 else workers
+app.command()(check)
+app.command()(stats)

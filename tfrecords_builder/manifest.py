@@ -1,6 +1,7 @@
 """manifest.json and refused.csv: what a build holds and what it left out. Equal builds give equal bytes."""
 
 import csv
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -88,9 +89,19 @@ class Manifest:
         return tuple(sorted({parse_shard_name(shard.name)[0] for shard in self.shards}))
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """What decides the bytes of the build; see `build_plan.build_identity`."""
+        return {name: getattr(self, name) for name in ("format_version", "inputs", "settings", "versions")}
+
+    @property
     def refused(self) -> int:
         """Number of photographs that were refused."""
         return sum(self.refusals.values())
+
+
+def fingerprint_of(identity: dict[str, Any]) -> str:
+    """Returns the sha256 of a build's identity."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

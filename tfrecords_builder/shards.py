@@ -4,8 +4,6 @@ The same input and settings give the same bytes, whatever the number of workers 
 An image's shard, and its place in it, follow from its id and the seed alone.
 """
 
-import hashlib
-import json
 import logging
 from collections.abc import Sequence
 
@@ -16,7 +14,7 @@ from tfrecords_builder.build_plan import BuildPlan, plan_build
 from tfrecords_builder.build_state import BuildState, open_state
 from tfrecords_builder.config import BuildConfig
 from tfrecords_builder.labels import Labels, write_labels
-from tfrecords_builder.manifest import Manifest, count_reasons, write_manifest, write_refused
+from tfrecords_builder.manifest import Manifest, count_reasons, fingerprint_of, write_manifest, write_refused
 from tfrecords_builder.schema import ID, LABELS_FILE, LANDMARK, TRAIN_SPLIT
 from tfrecords_builder.shard_writer import ShardResult, write_shard
 from tfrecords_builder.terminal import Progress, progress
@@ -71,10 +69,9 @@ def finish_build(plan: BuildPlan, results: Sequence[ShardResult]) -> Manifest:
     labels = _count_records(plan.splits, plan.labels, {image.id for image in refused})
     write_labels(out / LABELS_FILE, labels)
     write_refused(out, refused)
-    fingerprint = hashlib.sha256(json.dumps(plan.identity, sort_keys=True).encode()).hexdigest()
     manifest = Manifest(
         **plan.identity,
-        fingerprint=fingerprint,
+        fingerprint=fingerprint_of(plan.identity),
         classes=len(labels),
         labels_sha256=labels.digest(),
         shards=tuple(sorted((result.entry for result in results), key=lambda entry: entry.name)),

@@ -162,6 +162,54 @@ def test_tables_that_disagree_with_the_manifest(build):
     assert "label 2 means landmark 1043, but the record says 1042" in found
 
 
+def change_manifest(folder: Path, **change) -> None:
+    content = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**content, **change}))
+
+
+def test_a_manifest_that_disagrees_with_itself(build):
+    manifest = json.loads((build / "manifest.json").read_text())
+    change_manifest(build, settings={**manifest["settings"], "seed": 9}, classes=4, shards=manifest["shards"][:1])
+    found = "\n".join(problems(build))
+    assert "manifest.json: its fingerprint is not that of its inputs, settings and versions" in found
+    assert "manifest.json: it says 4 classes, labels.csv has 3" in found
+    assert f"manifest.json: it does not list {OTHER}" in found
+    assert f"{OTHER}: is not in the manifest" in found
+
+
+def test_class_sizes_that_are_wrong(build):
+    (build / "labels.csv").write_text("label,landmark_id,images\n0,7,12\n1,300,9\n2,1042,4\n")
+    assert problems(build) == [
+        "labels.csv: 1 classes have another number of training records than it says; label 1: 8, not 9"
+    ]
+
+
+def test_a_table_of_refusals_that_is_wrong(build):
+    first = from_example_bytes(next(read_records(build / NAME)))
+    change_manifest(build, refusals={"empty": 2})
+    (build / "refused.csv").write_text(f"id,reason,detail\n{first.image_id},bored,x\n{first.image_id},empty,x\n")
+    assert problems(build) == [
+        "refused.csv: 'bored' is no reason of this version",
+        "refused.csv: its reasons are not those that the manifest counts",
+        f"refused.csv: photograph '{first.image_id}' occurs twice",
+        "refused.csv: the manifest counts 2 refusals, its shards 0",
+        f"{NAME} record 0 ({first.image_id}): the photograph is in refused.csv too",
+    ]
+
+
+def test_a_sample_still_reads_every_record(build):
+    rewrite(build / NAME, lambda records: [replace(records[0], encoded=b"?"), replace(records[1], label=9)])
+    found = "\n".join(problem.text for problem in check_shards(build, sample=1e-9))
+    assert "label 9 is not one of" in found
+    assert "its image is refused" not in found
+
+
+@pytest.mark.parametrize("sample", [0, 1.01, -1, float("nan")])
+def test_a_sample_that_is_no_share(build, sample):
+    with pytest.raises(ValueError, match=f"sample={sample}: choose a share"):
+        check_shards(build, sample=sample)
+
+
 def test_a_failed_check_lists_what_is_wrong_and_how_much_more(build):
     rewrite(build / NAME, lambda records: [replace(record, label=9) for record in records] * 3)
     with pytest.raises(CheckFailed, match=r"(?s)out: \d+ problems\n  train-00000.*\n… and \d+ more") as error:
