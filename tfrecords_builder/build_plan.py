@@ -84,21 +84,27 @@ class BuildPlan:
                 )
 
 
-def plan_build(config: BuildConfig) -> BuildPlan:
-    """Returns the plan of a build; reads the catalogue and looks for some photographs.
+def plan_build(config: BuildConfig, *, look_for_photographs: bool = True) -> BuildPlan:
+    """Returns the plan of a build; reads the catalogue.
+
+    Args:
+        config: the build.
+        look_for_photographs: fail where none of a hundred photographs is in the folder; not for folders that only
+            workers see.
 
     Raises:
         OSError: a file or folder is missing, or no photograph at all was found.
         ValueError: the CSV is not as it should be, or a landmark has no label.
     """
-    if not config.images.is_dir():
+    if look_for_photographs and not config.images.is_dir():
         raise NotADirectoryError(f"no folder of photographs at {config.images}")
     photographs = select(read_photographs(config.csv), config.selection, config.seed)
     splits = split_photographs(photographs, config.splits, config.seed)
     labels = _labels(config, splits)
     for rows in splits.values():
         labels.of(rows[LANDMARK].to_numpy())
-    _refuse_wrong_folder(config, photographs)
+    if look_for_photographs:
+        _refuse_wrong_folder(config, photographs)
     return BuildPlan(config=config, splits=splits, labels=labels, identity=build_identity(config))
 
 

@@ -15,7 +15,7 @@ from tfrecords_builder.manifest import RefusedImage, ShardEntry, read_json, writ
 from tfrecords_builder.schema import MANIFEST_FILE, offsets_name
 from tfrecords_builder.shard_writer import ShardResult
 
-_STATE_FOLDER = ".build"
+STATE_FOLDER = ".build"
 _SETTINGS = "settings.json"
 _LOCK = "lock"
 
@@ -27,7 +27,7 @@ class BuildState:
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        self._folder = out / _STATE_FOLDER
+        self._folder = out / STATE_FOLDER
 
     def claim(self, settings: dict[str, Any]) -> None:
         """Makes the folder that of a build with these settings.
@@ -119,7 +119,7 @@ def open_state(out: Path) -> Iterator[BuildState]:
     Raises:
         OSError: another build is running in the folder, or it cannot be written.
     """
-    folder = out / _STATE_FOLDER
+    folder = out / STATE_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _LOCK).open("w") as lock:
         try:
@@ -134,7 +134,7 @@ def _refuse_other(out: Path, there: Any, here: dict[str, Any]) -> None:
     if there == here:
         return
     if not isinstance(there, dict):
-        raise ValueError(f"{out / _STATE_FOLDER / _SETTINGS} is damaged; choose another --out")
+        raise ValueError(f"{out / STATE_FOLDER / _SETTINGS} is damaged; choose another --out")
     raise ValueError(
         f"{out} holds a build with other settings ({differences(there, here)}); choose another --out or delete it"
     )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tfrecords_builder.build_plan import BuildPlan, plan_build
-from tfrecords_builder.build_state import BuildState, differences, open_state
+from tfrecords_builder.build_state import STATE_FOLDER, BuildState, differences, open_state
 from tfrecords_builder.check_shard import ShardCheck, check_shard, hash_of_ids
 from tfrecords_builder.config import BuildConfig
 from tfrecords_builder.csv_table import read_columns
@@ -26,7 +26,7 @@ from tfrecords_builder.shards import finish_build
 from tfrecords_builder.terminal import CheckFailed, progress
 from tfrecords_builder.workers import Tick, run_tasks
 
-_STAGING = ".build/repair"
+_STAGING = f"{STATE_FOLDER}/repair"
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +75,10 @@ def repair_shards(
     """
     folder = Path(folder)
     manifest = _manifest_or_none(folder)
-    if manifest is None and not (folder / ".build").is_dir():
-        raise FileNotFoundError(f"{folder} holds neither a readable manifest nor a .build folder: there is no build")
+    if manifest is None and not (folder / STATE_FOLDER).is_dir():
+        raise FileNotFoundError(
+            f"{folder} holds neither a readable manifest nor a {STATE_FOLDER} folder: there is no build"
+        )
     with open_state(folder) as state:
         identity = state.settings() or (manifest.identity if manifest else None)
         if identity is None:
