@@ -18,6 +18,7 @@ setup(
         "scikit-image>=0.26",
         "scikit-learn>=1.9",
         "scipy>=1.15",
+        "simplejpeg>=1.9",
         "pandas>=2.3",
         "pyarrow>=20",
         "faiss-cpu>=1.12",
@@ -31,10 +32,11 @@ setup(
     ],
     extras_require={
         "beam": ["apache-beam>=2.77"],
+        "download": ["aiohttp>=3.12"],
         "serve": ["fastapi>=0.115", "uvicorn>=0.34", "python-multipart>=0.0.20"],
         "tuning": ["optuna>=4.0"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
-        "dev": ["pytest>=9", "hypothesis>=6.150", "ruff>=0.17", "mypy>=2.0", "pandas-stubs", "jax"],
+        "dev": ["aiohttp>=3.12", "pytest>=9", "hypothesis>=6.150", "ruff>=0.17", "mypy>=2.0", "pandas-stubs", "jax"],
     },
     entry_points={
         "console_scripts": [

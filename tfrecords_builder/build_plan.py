@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import PIL
+import simplejpeg
 
 from tfrecords_builder.catalog import read_photographs
 from tfrecords_builder.config import BuildConfig
@@ -79,6 +80,7 @@ class BuildPlan:
                     landmark_ids=landmarks.tolist(),
                     labels=self.labels.of(landmarks).tolist(),
                     max_side=config.max_side,
+                    resize=config.resize,
                     quality=config.quality,
                     limits=config.limits,
                 )
@@ -118,7 +120,12 @@ def build_identity(config: BuildConfig) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "inputs": {"csv": _sha256(config.csv), "labels": _sha256(config.labels) if config.labels else ""},
         "settings": config.settings(),
-        "versions": {"numpy": np.__version__, "opencv": cv2.__version__, "pillow": PIL.__version__},
+        "versions": {
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+            "pillow": PIL.__version__,
+            "simplejpeg": simplejpeg.__version__,
+        },
     }
 
 

@@ -18,6 +18,7 @@ from tfrecords_builder.cli_options import (
     parse_bins,
     read_selection,
 )
+from tfrecords_builder.size_options import MaxAspect, MaxSide, Resize, Size, read_size
 from tfrecords_builder.terminal import CONTEXT_SETTINGS, Refused
 from tfrecords_builder.workers_option import Workers, processes
 
@@ -48,9 +49,9 @@ def shards(
         Path | None, typer.Option(help="labels.csv of the build whose classes to use.", metavar="CSV")
     ] = None,
     num_shards: Annotated[int, typer.Option(help="Files of each split; take several per worker.")] = 8,
-    max_side: Annotated[
-        int, typer.Option(help="Longest side of an image in pixels; 0 keeps the size.", metavar="PX")
-    ] = 0,
+    max_side: MaxSide = 0,
+    resize: Resize = "",
+    size: Size = 0,
     quality: Annotated[int, typer.Option(help="Of JPEGs that must be encoded again.")] = 95,
     split: Split = None,
     min_images: MinImages = 0,
@@ -63,6 +64,7 @@ def shards(
     sample_images: SampleImages = 0,
     max_pixels: Annotated[int, typer.Option(help="Refuse photographs of more pixels.")] = 80_000_000,
     min_side: Annotated[int, typer.Option(help="Refuse photographs with a shorter side.", metavar="PX")] = 8,
+    max_aspect: MaxAspect = 0.0,
     seed: Seed = 0,
     workers: Workers = 0,
     resume: Annotated[bool, typer.Option(help="Keep the finished shards of an earlier run.")] = True,
@@ -74,6 +76,7 @@ def shards(
     from tfrecords_builder.shards import build_shards
     from tfrecords_builder.splits import parse_plan
 
+    side, mode = read_size(max_side, resize, size)
     config = BuildConfig(
         csv=csv,
         images=images,
@@ -91,9 +94,10 @@ def shards(
         ),
         splits=parse_plan(split or []),
         num_shards=num_shards,
-        max_side=max_side,
+        max_side=side,
+        resize=mode,
         quality=quality,
-        limits=ImageLimits(max_pixels=max_pixels, min_side=min_side),
+        limits=ImageLimits(max_pixels=max_pixels, min_side=min_side, max_aspect=max_aspect),
         seed=seed,
         workers=processes(workers),
         resume=resume,

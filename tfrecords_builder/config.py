@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tfrecords_builder.image_limits import DEFAULT_LIMITS, ImageLimits
+from tfrecords_builder.resizing import ResizeMode
 from tfrecords_builder.schema import MAX_SHARDS
 from tfrecords_builder.selection import EVERYTHING, Selection
 from tfrecords_builder.settings_tree import from_tree, to_tree
@@ -27,7 +28,8 @@ class BuildConfig:
         selection: classes to keep.
         splits: parts to divide into.
         num_shards: files per split. Work is shared out and resumed by shard: take several per worker.
-        max_side: longest side of a record's image in pixels; 0 keeps the size.
+        max_side: to which the side that `resize` names is brought in a record's image, in pixels; 0 keeps the size.
+        resize: LONGEST and SHORTEST shrink, in proportion; EXACT gives max_side x max_side, stretched.
         quality: of JPEGs that must be encoded again, 1 to 100. 95 as in the reference pipelines.
         limits: which photographs are refused.
         seed: of splits, of the choice of shard and of the order within.
@@ -43,6 +45,7 @@ class BuildConfig:
     splits: SplitPlan = ONLY_TRAIN
     num_shards: int = 8
     max_side: int = 0
+    resize: ResizeMode = ResizeMode.LONGEST
     quality: int = 95
     limits: ImageLimits = DEFAULT_LIMITS
     seed: int = 0
@@ -56,6 +59,8 @@ class BuildConfig:
             raise ValueError(
                 f"max_side={self.max_side} is below min_side={self.limits.min_side}: choose 0 (keep the size) or more"
             )
+        if not self.max_side and self.resize is not ResizeMode.LONGEST:
+            raise ValueError(f"resize={self.resize.value} needs max_side, its size in pixels")
         if not 1 <= self.quality <= 100:
             raise ValueError(f"quality={self.quality}: choose 1 to 100")
         if self.seed < 0:

@@ -1,5 +1,6 @@
 """What a photograph may be, and why one is refused."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,6 +23,7 @@ class Refusal(StrEnum):
     CORRUPT = "corrupt"
     TOO_LARGE = "too_large"
     TOO_SMALL = "too_small"
+    TOO_LONG = "too_long"
 
 
 class ImageRefused(Exception):  # noqa: N818 - it reads as what happened
@@ -50,11 +52,13 @@ class ImageLimits:
         max_pixels: width x height, from the header. 80 megapixels are 240 MB decoded.
         max_bytes: size of the file.
         min_side: shortest side in pixels.
+        max_aspect: longest side divided by the shortest; 0 takes any.
     """
 
     max_pixels: int = 80_000_000
     max_bytes: int = 64 * 1024 * 1024
     min_side: int = 8
+    max_aspect: float = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_pixels <= _PILLOW_LIMIT:
@@ -63,6 +67,8 @@ class ImageLimits:
             raise ValueError(f"max_bytes={self.max_bytes}: must be positive")
         if self.min_side < 1:
             raise ValueError(f"min_side={self.min_side}: must be at least 1 pixel")
+        if self.max_aspect != 0 and not 1 <= self.max_aspect < math.inf:
+            raise ValueError(f"max_aspect={self.max_aspect}: choose 0 (any) or at least 1 (longest side / shortest)")
 
 
 DEFAULT_LIMITS = ImageLimits()

@@ -19,10 +19,12 @@ class JpegStructure:
         is_sequential: sequential Huffman coding, as opposed to progressive, lossless or arithmetic.
         is_whole: an end marker follows the start of the pixels. A decoder can miss its absence: in a download that
             stopped in a preallocated file it reads the zeros that follow as pixels.
+        scans: passes over the picture.
     """
 
     is_sequential: bool
     is_whole: bool
+    scans: int
 
 
 def read_structure(data: bytes) -> JpegStructure:
@@ -40,10 +42,12 @@ def read_structure(data: bytes) -> JpegStructure:
             continue
         if marker == _START_OF_SCAN:
             # Within the pixels FF is always followed by 00 or a restart marker: the first FF D9 is the end.
-            is_whole = data.find(_END_OF_IMAGE, position) >= 0
-            return JpegStructure(is_sequential=is_sequential, is_whole=is_whole)
+            end = data.find(_END_OF_IMAGE, position)
+            is_whole, end = end >= 0, end if end >= 0 else len(data)
+            scans = data.count(bytes((0xFF, _START_OF_SCAN)), position, end)
+            return JpegStructure(is_sequential=is_sequential, is_whole=is_whole, scans=scans)
         if marker in _START_OF_FRAME:
             is_sequential = marker in _SEQUENTIAL
         length = 0 if marker in _BARE else int.from_bytes(data[position + 2 : position + 4], "big")
         position += 2 + length
-    return JpegStructure(is_sequential=is_sequential, is_whole=False)
+    return JpegStructure(is_sequential=is_sequential, is_whole=False, scans=0)

@@ -58,7 +58,7 @@ class Manifest:
         fingerprint: sha256 of inputs, settings and versions.
         inputs: sha256 of the CSV and of the labels that were given ("" if none).
         settings: see `BuildConfig.settings`.
-        versions: of what decides the bytes: NumPy, OpenCV, Pillow.
+        versions: of what decides the bytes: NumPy, OpenCV, Pillow, simplejpeg.
         classes: number of labels.
         labels_sha256: `Labels.digest`.
         shards: all files, by name.

@@ -9,6 +9,7 @@ from tfrecords_builder.image_limits import ImageLimits, ImageRefused
 from tfrecords_builder.images import locate, read_bytes
 from tfrecords_builder.manifest import RefusedImage, ShardEntry
 from tfrecords_builder.prepare import prepare_jpeg
+from tfrecords_builder.resizing import ResizeMode
 from tfrecords_builder.schema import Record, offsets_name, to_example_bytes
 from tfrecords_builder.tfrecord import frame_record, write_offsets
 from tfrecords_builder.workers import Tick
@@ -25,7 +26,8 @@ class ShardTask:
         image_ids: photographs, in the order of their records.
         landmark_ids: of the photographs.
         labels: of the photographs.
-        max_side: longest side in pixels, 0 keeps the size.
+        max_side: size in pixels, 0 keeps it.
+        resize: which side has that size.
         quality: of JPEGs that are encoded again.
         limits: which photographs are refused.
     """
@@ -37,6 +39,7 @@ class ShardTask:
     landmark_ids: list[int]
     labels: list[int]
     max_side: int
+    resize: ResizeMode
     quality: int
     limits: ImageLimits
 
@@ -88,7 +91,11 @@ def write_shard(task: ShardTask, tick: Tick) -> ShardResult:
 def _record(task: ShardTask, image_id: str, landmark_id: int, label: int) -> Record:
     path = locate(task.images, image_id)
     prepared = prepare_jpeg(
-        read_bytes(path, task.limits), max_side=task.max_side, quality=task.quality, limits=task.limits
+        read_bytes(path, task.limits),
+        max_side=task.max_side,
+        mode=task.resize,
+        quality=task.quality,
+        limits=task.limits,
     )
     return Record(
         image_id=image_id,

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tfrecords_builder.config import BuildConfig
+from tfrecords_builder.resizing import ResizeMode
 from tfrecords_builder.splits import parse_plan
 
 PATHS = {"csv": Path("train.csv"), "images": Path("train"), "out": Path("shards")}
@@ -16,6 +17,7 @@ PATHS = {"csv": Path("train.csv"), "images": Path("train"), "out": Path("shards"
         ({"num_shards": 100_000}, "num_shards=100000"),
         ({"max_side": 7}, "max_side=7 is below min_side=8"),
         ({"max_side": -1}, "max_side=-1"),
+        ({"resize": ResizeMode.EXACT}, "resize=exact needs max_side"),
         ({"quality": 0}, "quality=0: choose 1 to 100"),
         ({"quality": 101}, "quality=101"),
         ({"seed": -1}, "seed=-1"),
@@ -31,7 +33,8 @@ def test_settings_are_what_decides_the_content():
     settings = BuildConfig(**PATHS).settings()
     elsewhere = BuildConfig(csv=Path("x"), images=Path("y"), out=Path("z"), workers=9, resume=False)
     assert elsewhere.settings() == settings
-    for change in ({"seed": 1}, {"max_side": 64}, {"quality": 90}, {"splits": parse_plan(["test"])}):
+    resized = {"max_side": 64, "resize": ResizeMode.SHORTEST}
+    for change in (resized, {"seed": 1}, {"max_side": 64}, {"quality": 90}, {"splits": parse_plan(["test"])}):
         assert BuildConfig(**PATHS, **change).settings() != settings
 
 

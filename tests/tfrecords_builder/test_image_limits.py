@@ -12,6 +12,8 @@ from tfrecords_builder.image_limits import ImageLimits, ImageRefused, Refusal
         ({"max_pixels": 10**9}, "max_pixels=1000000000: choose 1 to"),
         ({"max_bytes": 0}, "max_bytes=0: must be positive"),
         ({"min_side": 0}, "min_side=0: must be at least 1 pixel"),
+        ({"max_aspect": 0.5}, r"max_aspect=0.5: choose 0 \(any\) or at least 1"),
+        ({"max_aspect": float("nan")}, "max_aspect=nan: choose 0"),
     ],
 )
 def test_bad_limits_are_refused(options, message):

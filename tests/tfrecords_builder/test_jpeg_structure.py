@@ -38,6 +38,12 @@ def test_fill_bytes_and_stray_bytes_before_a_marker(scene, encode):
     assert structure(data[:2] + b"\xff\xff\x00\x07" + data[2:]) == (True, True)
 
 
+def test_scans_are_counted(scene, encode):
+    assert read_structure(encode(scene())).scans == 1
+    assert read_structure(encode(scene(), progressive=True)).scans > 4
+    assert read_structure(encode(scene()) + b"\xff\xda" * 9).scans == 1
+
+
 def test_what_follows_the_end_does_not_matter(scene, encode):
     assert structure(encode(scene()) + b"\xff\xda video") == (True, True)
 

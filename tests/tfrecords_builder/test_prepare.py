@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from tfrecords_builder.images import ImageRefused, Refusal, decode_image, read_header
 from tfrecords_builder.prepare import prepare_jpeg
+from tfrecords_builder.resizing import ResizeMode
 
 
 def oriented(value: int) -> Image.Exif:
@@ -55,6 +56,35 @@ def test_larger_photographs_are_shrunk(scene, encode):
     prepared = prepare_jpeg(encode(scene(400, 600)), max_side=128)
     assert (prepared.height, prepared.width) == (85, 128)
     assert decode_image(prepared.encoded).shape == (85, 128, 3)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kept", "size"),
+    [("longest", False, (32, 48)), ("shortest", True, (40, 60)), ("exact", False, (48, 48))],
+)
+def test_modes_of_resizing(scene, encode, mode, kept, size):
+    prepared = prepare_jpeg(encode(scene(40, 60)), max_side=48, mode=ResizeMode(mode))
+    assert (prepared.kept, prepared.height, prepared.width) == (kept, *size)
+    assert decode_image(prepared.encoded).shape == (*size, 3)
+
+
+def test_an_exact_size_that_is_there_already_keeps_the_bytes(scene, encode):
+    assert prepare_jpeg(encode(scene(48, 48)), max_side=48, mode=ResizeMode.EXACT).kept
+
+
+@pytest.mark.parametrize("max_side", [0, 30])
+def test_a_jpeg_with_its_end_put_back_is_corrupt_whether_kept_or_not(encode, max_side):
+    data = encode(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    with pytest.raises(ImageRefused) as caught:
+        prepare_jpeg(data[: len(data) // 2] + b"\xff\xd9", max_side=max_side)
+    assert caught.value.reason == Refusal.CORRUPT
+
+
+def test_a_color_profile_is_ignored_and_kept_with_the_bytes(scene, encode):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    plain, profiled = encode(scene(), "PNG"), encode(scene(), "PNG", icc_profile=profile)
+    assert prepare_jpeg(plain).encoded == prepare_jpeg(profiled).encoded
+    assert profile in prepare_jpeg(encode(scene(), icc_profile=profile)).encoded
 
 
 def test_quality_is_a_setting(scene, encode):

@@ -4,6 +4,7 @@ import pytest
 
 from tfrecords_builder.image_limits import DEFAULT_LIMITS
 from tfrecords_builder.manifest import RefusedImage
+from tfrecords_builder.resizing import ResizeMode
 from tfrecords_builder.schema import from_example_bytes, offsets_name
 from tfrecords_builder.shard_writer import ShardTask, write_shard
 from tfrecords_builder.tfrecord import read_offsets, scan_records
@@ -26,6 +27,7 @@ def task(tmp_path, scene, encode, store) -> ShardTask:
         landmark_ids=[70, 70, 10, 10],
         labels=[1, 1, 0, 0],
         max_side=30,
+        resize=ResizeMode.LONGEST,
         quality=95,
         limits=DEFAULT_LIMITS,
     )
