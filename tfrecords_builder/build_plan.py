@@ -26,7 +26,7 @@ from tfrecords_builder.manifest import FORMAT_VERSION
 from tfrecords_builder.schema import ID, LANDMARK, NO_LANDMARK_ID, TRAIN_SPLIT, shard_name
 from tfrecords_builder.selection import select
 from tfrecords_builder.shard_writer import ShardTask
-from tfrecords_builder.splits import split_photographs
+from tfrecords_builder.split_files import divide
 
 _PROBES = 100
 
@@ -101,7 +101,7 @@ def plan_build(config: BuildConfig, *, look_for_photographs: bool = True) -> Bui
     if look_for_photographs and not config.images.is_dir():
         raise NotADirectoryError(f"no folder of photographs at {config.images}")
     photographs = select(read_photographs(config.csv), config.selection, config.seed)
-    splits = split_photographs(photographs, config.splits, config.seed)
+    splits = divide(photographs, config.splits, config.seed, split_file=config.split_file, duplicates=config.duplicates)
     labels = _labels(config, splits)
     for rows in splits.values():
         labels.of(rows[LANDMARK].to_numpy())
@@ -116,9 +116,15 @@ def build_identity(config: BuildConfig) -> dict[str, Any]:
     Raises:
         OSError: an input cannot be read.
     """
+    inputs = {
+        "csv": config.csv,
+        "labels": config.labels,
+        "split_file": config.split_file,
+        "duplicates": config.duplicates,
+    }
     return {
         "format_version": FORMAT_VERSION,
-        "inputs": {"csv": _sha256(config.csv), "labels": _sha256(config.labels) if config.labels else ""},
+        "inputs": {name: _sha256(path) if path else "" for name, path in inputs.items()},
         "settings": config.settings(),
         "versions": {
             "numpy": np.__version__,

@@ -154,6 +154,16 @@ def read_candidates(path: Path | str) -> pd.DataFrame:
     return candidates
 
 
+def read_ids(path: Path | str, table: pd.DataFrame) -> list[str]:
+    """Returns the ids of a table that `csv_table.read_columns` read.
+
+    Raises:
+        ValueError: an id is bad or repeated.
+    """
+    _check_ids(path, table[ID], None)
+    return table[ID].tolist()
+
+
 def write_photographs(path: Path | str, photographs: pd.DataFrame) -> None:
     """Writes `id,landmark_id`, or `id` alone where no photograph has a landmark; `read_photographs` reads both."""
     has_landmarks = bool((photographs[LANDMARK] != NO_LANDMARK_ID).any())

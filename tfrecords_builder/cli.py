@@ -5,8 +5,13 @@ from typing import Annotated
 
 import typer
 
+from tfrecords_builder.cli_catalog import select, split
 from tfrecords_builder.cli_check import check, stats
 from tfrecords_builder.cli_options import (
+    Csv,
+    Duplicates,
+    Fold,
+    Folds,
     ImagesPerClass,
     LandmarkRange,
     Landmarks,
@@ -14,8 +19,10 @@ from tfrecords_builder.cli_options import (
     MinImages,
     SampleClasses,
     SampleImages,
+    Seed,
+    Split,
+    SplitFile,
     TopClasses,
-    parse_bins,
     read_selection,
 )
 from tfrecords_builder.size_options import MaxAspect, MaxSide, Resize, Size, read_size
@@ -27,17 +34,6 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Photographs and a CSV into verified TFRecord shards.",
 )
-
-Csv = Annotated[Path, typer.Option(help="id,landmark_id | id,url,landmark_id | landmark_id,images | id", metavar="CSV")]
-Seed = Annotated[int, typer.Option(help="Of every random choice.")]
-Split = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="NAME for a single split; else NAME=FRACTION such as validation=0.1 (repeat it; the rest is train), "
-        "and at most one NAME=class-size (25 % of classes below 10 photographs, 5 % up to 100, 1 % above).",
-        metavar="NAME[=…]",
-    ),
-]
 
 
 @app.command()
@@ -54,6 +50,10 @@ def shards(
     size: Size = 0,
     quality: Annotated[int, typer.Option(help="Of JPEGs that must be encoded again.")] = 95,
     split: Split = None,
+    folds: Folds = 0,
+    fold: Fold = None,
+    split_file: SplitFile = None,
+    duplicates: Duplicates = None,
     min_images: MinImages = 0,
     max_images: MaxImages = 0,
     landmark_range: LandmarkRange = "",
@@ -92,7 +92,9 @@ def shards(
             images_per_class=images_per_class,
             sample_images=sample_images,
         ),
-        splits=parse_plan(split or []),
+        splits=parse_plan(split or [], folds=folds, fold=fold),
+        split_file=split_file,
+        duplicates=duplicates,
         num_shards=num_shards,
         max_side=side,
         resize=mode,
@@ -110,67 +112,7 @@ def shards(
         raise Refused(f"{manifest.refused} photographs ({reasons}) are listed in {out / REFUSED_FILE}")
 
 
-@app.command()
-def select(
-    csv: Csv,
-    out: Annotated[Path, typer.Option(help="The CSV to write (id,landmark_id); with --bins a folder.", metavar="CSV")],
-    min_images: MinImages = 0,
-    max_images: MaxImages = 0,
-    landmark_range: LandmarkRange = "",
-    landmarks: Landmarks = "",
-    top_classes: TopClasses = 0,
-    sample_classes: SampleClasses = 0,
-    images_per_class: ImagesPerClass = 0,
-    sample_images: SampleImages = 0,
-    bins: Annotated[
-        str,
-        typer.Option(
-            help="One CSV for each bin of class sizes: 30,15 writes 30_and_more.csv and 15_to_29.csv into the folder "
-            "--out. Smaller classes are left out.",
-            metavar="A,B,…",
-        ),
-    ] = "",
-    seed: Seed = 0,
-) -> None:
-    """Write the rows of some classes, or some rows, to another CSV."""
-    from tfrecords_builder.catalog import read_photographs, write_photographs
-    from tfrecords_builder.selection import class_size_bins
-    from tfrecords_builder.selection import select as select_rows
-
-    selection = read_selection(
-        min_images=min_images,
-        max_images=max_images,
-        landmark_range=landmark_range,
-        landmarks=landmarks,
-        top_classes=top_classes,
-        sample_classes=sample_classes,
-        images_per_class=images_per_class,
-        sample_images=sample_images,
-    )
-    chosen = select_rows(read_photographs(csv), selection, seed)
-    parts = (
-        {out / f"{name}.csv": rows for name, rows in class_size_bins(chosen, parse_bins(bins)).items()} if bins else {}
-    )
-    for path, rows in (parts or {out: chosen}).items():
-        write_photographs(path, rows)
-        typer.echo(f"{path}: {len(rows)} photographs, {rows['landmark_id'].nunique()} landmarks")
-
-
-@app.command()
-def split(
-    csv: Csv,
-    out: Annotated[Path, typer.Option(help="Folder for NAME.csv, one for each split.", metavar="DIR")],
-    split: Split = None,
-    seed: Seed = 0,
-) -> None:
-    """Divide a CSV into train, validation, test …, class by class."""
-    from tfrecords_builder.catalog import read_photographs, write_photographs
-    from tfrecords_builder.splits import parse_plan, split_photographs
-
-    for name, rows in split_photographs(read_photographs(csv), parse_plan(split or []), seed).items():
-        write_photographs(out / f"{name}.csv", rows)
-        typer.echo(f"{out / name}.csv: {len(rows)} photographs, {rows['landmark_id'].nunique()} landmarks")
-
-
+app.command()(select)
+app.command()(split)
 app.command()(check)
 app.command()(stats)

@@ -8,6 +8,16 @@ import typer
 if TYPE_CHECKING:
     from tfrecords_builder.selection import Selection
 
+Csv = Annotated[Path, typer.Option(help="id,landmark_id | id,url,landmark_id | landmark_id,images | id", metavar="CSV")]
+Seed = Annotated[int, typer.Option(help="Of every random choice.")]
+Split = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="NAME for a single split; else NAME=FRACTION such as validation=0.1 (repeat it; the rest is train), "
+        "and at most one NAME=class-size (25 % of classes below 10 photographs, 5 % up to 100, 1 % above).",
+        metavar="NAME[=…]",
+    ),
+]
 MinImages = Annotated[int, typer.Option(help="Keep classes of at least N photographs; 0 keeps all.", metavar="N")]
 MaxImages = Annotated[int, typer.Option(help="Keep classes of at most N photographs; 0 keeps all.", metavar="N")]
 TopClasses = Annotated[int, typer.Option(help="Keep the N largest classes; 0 keeps all.", metavar="N")]
@@ -22,6 +32,18 @@ Landmarks = Annotated[
 SampleClasses = Annotated[int, typer.Option(help="Draw N classes by lot; 0 keeps all.", metavar="N")]
 ImagesPerClass = Annotated[int, typer.Option(help="Draw at most N photographs of each class; 0: all.", metavar="N")]
 SampleImages = Annotated[int, typer.Option(help="Draw N of the remaining photographs by lot; 0: all.", metavar="N")]
+Folds = Annotated[
+    int,
+    typer.Option(help="K equal parts fold_0, fold_1 …; with --fold I train (the others) and validation.", metavar="K"),
+]
+Fold = Annotated[int | None, typer.Option(help="The fold that is validation, from 0.", metavar="I")]
+SplitFile = Annotated[
+    Path | None, typer.Option(help="id,split: the part of each photograph, in place of --split.", metavar="CSV")
+]
+Duplicates = Annotated[
+    Path | None,
+    typer.Option(help="id,group from `duplicates`: near-duplicates, each group kept in one part.", metavar="CSV"),
+]
 
 
 def read_selection(

@@ -12,7 +12,7 @@ from tfrecords_builder.settings_tree import from_tree, to_tree
 from tfrecords_builder.splits import ONLY_TRAIN, SplitPlan
 
 # Where things lie and how fast they are done; what was read from there is in the build's identity as sha256.
-_NOT_SETTINGS = ("csv", "images", "out", "labels", "workers", "resume")
+_NOT_SETTINGS = ("csv", "images", "out", "labels", "split_file", "duplicates", "workers", "resume")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,8 @@ class BuildConfig:
             numbers the classes of train by ascending landmark id.
         selection: classes to keep.
         splits: parts to divide into.
+        split_file: id,split: which photograph is in which part, in place of `splits`.
+        duplicates: id,group: near-duplicates, each group of which stays in one part.
         num_shards: files per split. Work is shared out and resumed by shard: take several per worker.
         max_side: to which the side that `resize` names is brought in a record's image, in pixels; 0 keeps the size.
         resize: LONGEST and SHORTEST shrink, in proportion; EXACT gives max_side x max_side, stretched.
@@ -43,6 +45,8 @@ class BuildConfig:
     labels: Path | None = None
     selection: Selection = EVERYTHING
     splits: SplitPlan = ONLY_TRAIN
+    split_file: Path | None = None
+    duplicates: Path | None = None
     num_shards: int = 8
     max_side: int = 0
     resize: ResizeMode = ResizeMode.LONGEST

@@ -32,6 +32,8 @@ SCORE = "score"
 CLASS_INDEX = "label"
 REASON = "reason"
 DETAIL = "detail"
+SPLIT = "split"
+GROUP = "group"
 
 # Label and landmark of a photograph that shows no landmark, or whose landmark is not known.
 NO_LANDMARK_LABEL = -1
@@ -41,8 +43,11 @@ NO_LANDMARK_ID = -1
 MANIFEST_FILE = "manifest.json"
 LABELS_FILE = "labels.csv"
 REFUSED_FILE = "refused.csv"
+# Beside downloaded photographs.
+FAILED_FILE = "failed.csv"
 
 TRAIN_SPLIT = "train"
+VALIDATION_SPLIT = "validation"
 JPEG_FORMAT = "JPEG"
 RGB_COLORSPACE = "RGB"
 RGB_CHANNELS = 3

@@ -1,14 +1,7 @@
-"""Divides a catalogue into train, validation, test …, class by class.
+"""Divides a catalogue into train, validation, test …, class by class: by fractions, seed 003's rule, or in folds.
 
-Fractions: every class is apportioned by the method of largest remainders; what rounding owes a part is carried to the
-next class (in the order of landmark ids), so that the totals hold too. A class with at least as many photographs as
-there are parts is in each of them; a smaller one is in the first part at least.
-
-Class size (seed 003, section 2.1): one part gets 25 % of a class below 10 photographs, 5 % from 10 to 100, 1 % above,
-rounded half up (the paper does not say; upwards would give each of its 300 classes one of the 271 test photographs),
-never a class's only photograph. Fractions then divide the rest.
-
-Which photographs a part gets follows from their ids and the seed, never from the order of the rows.
+How many photographs of a class a part gets: `apportion`. Near-duplicates stay together: `grouped_split`. Which
+photographs a part gets follows from their ids and the seed, never from the order of the rows.
 """
 
 import math
@@ -18,10 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tfrecords_builder.apportion import apportion_by_class_size, apportion_folds, apportion_fractions
+from tfrecords_builder.grouped_split import place_groups
 from tfrecords_builder.ids import shuffled_order
-from tfrecords_builder.schema import ID, LANDMARK, TRAIN_SPLIT, validate_split
+from tfrecords_builder.schema import ID, LANDMARK, TRAIN_SPLIT, VALIDATION_SPLIT, validate_split
 
 BY_CLASS_SIZE = "class-size"
+MAX_FOLDS = 100
 _SUM_TOLERANCE = 1e-9
 
 
@@ -34,11 +30,15 @@ class SplitPlan:
             is one.
         fractions: of the parts in `names`; they add up to 1.
         by_class_size: a further part, filled by seed 003's rule; "" for none.
+        folds: number of equal parts fold_0, fold_1 …, in place of the parts above; 0 for none.
+        fold: the fold that is validation, all others being train; None keeps the folds apart.
     """
 
     names: tuple[str, ...] = (TRAIN_SPLIT,)
     fractions: tuple[float, ...] = (1.0,)
     by_class_size: str = ""
+    folds: int = 0
+    fold: int | None = None
 
     def __post_init__(self) -> None:
         for name in self.all_names:
@@ -52,26 +52,44 @@ class SplitPlan:
                 raise ValueError(f"split {name}={fraction}: the fraction must be above 0 and at most 1")
         if abs(math.fsum(self.fractions) - 1) > _SUM_TOLERANCE:
             raise ValueError(f"split fractions {self.fractions} add up to {math.fsum(self.fractions)}, not to 1")
+        self._check_folds()
+
+    def _check_folds(self) -> None:
+        if self.folds and not 2 <= self.folds <= MAX_FOLDS:
+            raise ValueError(f"folds={self.folds}: choose 2 to {MAX_FOLDS}, or 0 for none")
+        if self.folds and (self.names != (TRAIN_SPLIT,) or self.by_class_size):
+            raise ValueError(f"folds={self.folds} and split {self.names[-1]}: a catalogue is divided in one way")
+        if self.fold is not None and not 0 <= self.fold < self.folds:
+            raise ValueError(f"fold={self.fold}: {self.folds} folds count from 0 to {self.folds - 1}")
 
     @property
     def all_names(self) -> tuple[str, ...]:
         """All parts, in the order of the numbers that `assign_splits` returns."""
+        if self.folds:
+            folds = tuple(f"fold_{number}" for number in range(self.folds))
+            return folds if self.fold is None else (TRAIN_SPLIT, VALIDATION_SPLIT)
         return (*self.names, self.by_class_size) if self.by_class_size else self.names
 
 
 ONLY_TRAIN = SplitPlan()
 
 
-def parse_plan(arguments: Sequence[str]) -> SplitPlan:
+def parse_plan(arguments: Sequence[str], *, folds: int = 0, fold: int | None = None) -> SplitPlan:
     """Returns the plan that command-line arguments describe.
 
     Args:
         arguments: none for a single split train; one NAME for a single split of that name; else NAME=FRACTION (0.1)
             and at most one NAME=class-size. What the fractions leave over is train.
+        folds: see `SplitPlan`; not together with arguments.
+        fold: see `SplitPlan`.
 
     Raises:
         ValueError: an argument is of another form, or the fractions exceed 1.
     """
+    if folds or fold is not None:
+        if arguments:
+            raise ValueError(f"--split {arguments[0]!r} and --folds {folds}: a catalogue is divided in one way")
+        return SplitPlan(folds=folds, fold=fold)
     if not arguments:
         return ONLY_TRAIN
     if len(arguments) == 1 and "=" not in arguments[0]:
@@ -96,69 +114,56 @@ def parse_plan(arguments: Sequence[str]) -> SplitPlan:
     )
 
 
-def split_photographs(photographs: pd.DataFrame, plan: SplitPlan, seed: int) -> dict[str, pd.DataFrame]:
+def split_photographs(
+    photographs: pd.DataFrame, plan: SplitPlan, seed: int, groups: np.ndarray | None = None
+) -> dict[str, pd.DataFrame]:
     """Returns the rows of each part, by name; rows keep their order and are renumbered from 0."""
-    parts = assign_splits(photographs, plan, seed)
+    parts = assign_splits(photographs, plan, seed, groups)
     return {name: photographs[parts == number].reset_index(drop=True) for number, name in enumerate(plan.all_names)}
 
 
-def assign_splits(photographs: pd.DataFrame, plan: SplitPlan, seed: int) -> np.ndarray:
+def assign_splits(
+    photographs: pd.DataFrame, plan: SplitPlan, seed: int, groups: np.ndarray | None = None
+) -> np.ndarray:
     """Returns the number of each row's part in `plan.all_names`: int8 [N].
 
     Args:
         photographs: columns id and landmark_id; rows without a landmark count as one class.
         plan: the parts.
         seed: of the choice within a class.
+        groups: near-duplicates to keep in one part, int [N], as `split_files.read_duplicates` returns it; None for
+            none.
     """
     if len(plan.all_names) == 1:
         return np.zeros(len(photographs), np.int8)
-    landmarks = photographs[LANDMARK].to_numpy()
-    _, sizes = np.unique(landmarks, return_counts=True)
+    _, classes, sizes = np.unique(photographs[LANDMARK].to_numpy(), return_inverse=True, return_counts=True)
+    ids = photographs[ID].tolist()
     counts = apportion(sizes, plan)
+    if groups is None:
+        parts = np.full(len(ids), -1, np.int8)
+    else:
+        parts, counts = place_groups(ids, classes, groups, counts, seed)
+    rows = np.flatnonzero(parts < 0)
     # Rows sorted by class, shuffled within it: the first counts[0] of a class go to part 0, and so on.
-    order = shuffled_order(photographs[ID].tolist(), landmarks, seed, "split")
+    order = rows[shuffled_order([ids[row] for row in rows.tolist()], classes[rows], seed, "split")]
     numbers = np.tile(np.arange(counts.shape[1], dtype=np.int8), len(sizes))
-    parts = np.empty(len(photographs), np.int8)
     parts[order] = np.repeat(numbers, counts.ravel())
-    return parts
+    return parts if plan.fold is None else (parts == plan.fold).astype(np.int8)
 
 
 def apportion(sizes: np.ndarray, plan: SplitPlan) -> np.ndarray:
-    """Returns how many photographs of each class go to each part: int64 [C, len(plan.all_names)].
+    """Returns how many photographs of each class go to each part, or to each fold: int64 [C, P].
 
     Args:
         sizes: photographs of each class, int [C], at least 1.
         plan: the parts.
     """
-    held_out = _by_class_size(sizes) if plan.by_class_size else np.zeros(len(sizes), np.int64)
-    counts = np.zeros((len(sizes), len(plan.names)), np.int64)
-    owed = [0.0] * len(plan.names)
-    for row, size in enumerate((sizes - held_out).tolist()):
-        quotas = [size * fraction + debt for fraction, debt in zip(plan.fractions, owed, strict=True)]
-        shares = _round_to_sum(quotas, size)
-        counts[row] = shares
-        # A debt beyond one photograph is forgotten: repaying it would leave large classes out of a part.
-        owed = [min(1.0, max(-1.0, quota - share)) for quota, share in zip(quotas, shares, strict=True)]
-    return np.column_stack([counts, held_out]) if plan.by_class_size else counts
-
-
-def _round_to_sum(quotas: list[float], total: int) -> list[int]:
-    """Rounds quotas to whole numbers with the given sum, by largest remainder, none left out where possible."""
-    parts = range(len(quotas))
-    least = [1] * len(quotas) if total >= len(quotas) else [int(part == 0) for part in parts]
-    shares = [max(minimum, math.floor(quota)) for minimum, quota in zip(least, quotas, strict=True)]
-    while sum(shares) < total:
-        shares[max(parts, key=lambda part: (quotas[part] - shares[part], -part))] += 1
-    while sum(shares) > total:
-        above = [part for part in parts if shares[part] > least[part]]
-        shares[min(above, key=lambda part: (quotas[part] - shares[part], -part))] -= 1
-    return shares
-
-
-def _by_class_size(sizes: np.ndarray) -> np.ndarray:
-    percent = np.select([sizes < 10, sizes <= 100], [25, 5], 1)
-    rounded = (sizes * percent + 50) // 100
-    return np.minimum(rounded, sizes - 1)
+    if plan.folds:
+        return apportion_folds(sizes, plan.folds)
+    if not plan.by_class_size:
+        return apportion_fractions(sizes, plan.fractions)
+    held_out = apportion_by_class_size(sizes)
+    return np.column_stack([apportion_fractions(sizes - held_out, plan.fractions), held_out])
 
 
 def _parse_fraction(argument: str, value: str) -> float:

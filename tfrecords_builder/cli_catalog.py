@@ -1,0 +1,93 @@
+"""The commands that work on catalogues alone: `build select | split`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tfrecords_builder.cli_options import (
+    Csv,
+    Duplicates,
+    Fold,
+    Folds,
+    ImagesPerClass,
+    LandmarkRange,
+    Landmarks,
+    MaxImages,
+    MinImages,
+    SampleClasses,
+    SampleImages,
+    Seed,
+    Split,
+    SplitFile,
+    TopClasses,
+    parse_bins,
+    read_selection,
+)
+
+
+def select(
+    csv: Csv,
+    out: Annotated[Path, typer.Option(help="The CSV to write (id,landmark_id); with --bins a folder.", metavar="CSV")],
+    min_images: MinImages = 0,
+    max_images: MaxImages = 0,
+    landmark_range: LandmarkRange = "",
+    landmarks: Landmarks = "",
+    top_classes: TopClasses = 0,
+    sample_classes: SampleClasses = 0,
+    images_per_class: ImagesPerClass = 0,
+    sample_images: SampleImages = 0,
+    bins: Annotated[
+        str,
+        typer.Option(
+            help="One CSV for each bin of class sizes: 30,15 writes 30_and_more.csv and 15_to_29.csv into the folder "
+            "--out. Smaller classes are left out.",
+            metavar="A,B,…",
+        ),
+    ] = "",
+    seed: Seed = 0,
+) -> None:
+    """Write the rows of some classes, or some rows, to another CSV."""
+    from tfrecords_builder.catalog import read_photographs, write_photographs
+    from tfrecords_builder.selection import class_size_bins
+    from tfrecords_builder.selection import select as select_rows
+
+    selection = read_selection(
+        min_images=min_images,
+        max_images=max_images,
+        landmark_range=landmark_range,
+        landmarks=landmarks,
+        top_classes=top_classes,
+        sample_classes=sample_classes,
+        images_per_class=images_per_class,
+        sample_images=sample_images,
+    )
+    chosen = select_rows(read_photographs(csv), selection, seed)
+    parts = (
+        {out / f"{name}.csv": rows for name, rows in class_size_bins(chosen, parse_bins(bins)).items()} if bins else {}
+    )
+    for path, rows in (parts or {out: chosen}).items():
+        write_photographs(path, rows)
+        typer.echo(f"{path}: {len(rows)} photographs, {rows['landmark_id'].nunique()} landmarks")
+
+
+def split(
+    csv: Csv,
+    out: Annotated[Path, typer.Option(help="Folder for NAME.csv, one for each split.", metavar="DIR")],
+    split: Split = None,
+    folds: Folds = 0,
+    fold: Fold = None,
+    split_file: SplitFile = None,
+    duplicates: Duplicates = None,
+    seed: Seed = 0,
+) -> None:
+    """Divide a CSV into train, validation, test …, class by class."""
+    from tfrecords_builder.catalog import read_photographs, write_photographs
+    from tfrecords_builder.split_files import divide
+    from tfrecords_builder.splits import parse_plan
+
+    plan = parse_plan(split or [], folds=folds, fold=fold)
+    parts = divide(read_photographs(csv), plan, seed, split_file=split_file, duplicates=duplicates)
+    for name, rows in parts.items():
+        write_photographs(out / f"{name}.csv", rows)
+        typer.echo(f"{out / name}.csv: {len(rows)} photographs, {rows['landmark_id'].nunique()} landmarks")
