@@ -1,4 +1,4 @@
-"""The commands `build shards | select | split | check | stats`."""
+"""The commands `build shards | download | select | split | check | stats`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 
 from tfrecords_builder.cli_catalog import select, split
 from tfrecords_builder.cli_check import check, stats
+from tfrecords_builder.cli_download import DownloadCommand, download
 from tfrecords_builder.cli_options import (
     Csv,
     Duplicates,
@@ -112,6 +113,7 @@ def shards(
         raise Refused(f"{manifest.refused} photographs ({reasons}) are listed in {out / REFUSED_FILE}")
 
 
+app.command(cls=DownloadCommand)(download)
 app.command()(select)
 app.command()(split)
 app.command()(check)

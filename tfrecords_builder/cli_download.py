@@ -1,0 +1,100 @@
+"""The command `build download`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+import typer.core
+
+from tfrecords_builder.terminal import Refused
+
+if TYPE_CHECKING:
+    from tfrecords_builder.download import DownloadResult
+
+_RETRY = "--retry-failed"
+_EVERY_REASON = "all"
+
+
+class DownloadCommand(typer.core.TyperCommand):
+    """Lets --retry-failed stand without a value, which typer's options cannot."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Gives a bare --retry-failed the value that stands for every reason."""
+        whole = [f"{_RETRY}={_EVERY_REASON}" if arg.replace("_", "-") == _RETRY else arg for arg in args]
+        return super().parse_args(ctx, whole)
+
+
+def download(
+    out: Annotated[Path, typer.Option(help="Folder for the photographs, a/b/c/abc….jpg.", metavar="DIR")],
+    contact: Annotated[
+        str, typer.Option(help="Mail address or https page at which servers' owners reach you.", metavar="MAIL|URL")
+    ],
+    csv: Annotated[Path | None, typer.Option(help="id,url,… such as GLDv2's train.csv.", metavar="CSV")] = None,
+    retry_failed: Annotated[
+        str | None,
+        typer.Option(
+            _RETRY,
+            help="Ask again for URLs that failed; --retry-failed=http_429,timeout: for these reasons.",
+            metavar="[=REASON,…]",
+        ),
+    ] = None,
+    rate: Annotated[float, typer.Option(help="Requests per second to one host.")] = 5.0,
+    per_host: Annotated[int, typer.Option(help="Connections to one host.")] = 2,
+    concurrency: Annotated[int, typer.Option(help="Connections in all.")] = 16,
+    attempts: Annotated[int, typer.Option(help="Requests for one URL before it has failed.")] = 4,
+    max_bytes: Annotated[int, typer.Option(help="Largest photograph.", metavar="BYTES")] = 64 * 1024 * 1024,
+    connect_seconds: Annotated[float, typer.Option(help="Deadline of a connection.")] = 15.0,
+    read_seconds: Annotated[float, typer.Option(help="Deadline of the next bytes.")] = 30.0,
+    total_seconds: Annotated[float, typer.Option(help="Deadline of a request in all.")] = 180.0,
+    max_wait_seconds: Annotated[float, typer.Option(help="Longest pause that a server may ask for.")] = 300.0,
+    backoff_seconds: Annotated[float, typer.Option(help="First pause after a passing fault; then doubled.")] = 1.0,
+    allow_private_hosts: Annotated[
+        list[str] | None,
+        typer.Option(help="Addresses that may be asked though not public, such as a mirror's.", metavar="NETWORK,…"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the pauses' random part.")] = 0,
+) -> None:
+    """Download photographs politely; run again to go on; failures are listed in failed.csv (exit code 3)."""
+    from tfrecords_builder.download_config import DownloadConfig, FetchConfig, parse_networks
+    from tfrecords_builder.download_failures import parse_reasons
+
+    fetch = FetchConfig(
+        contact=contact,
+        rate=rate,
+        per_host=per_host,
+        concurrency=concurrency,
+        attempts=attempts,
+        backoff_s=backoff_seconds,
+        max_wait_s=max_wait_seconds,
+        connect_s=connect_seconds,
+        read_s=read_seconds,
+        total_s=total_seconds,
+        max_bytes=max_bytes,
+        private_networks=parse_networks(allow_private_hosts or []),
+        seed=seed,
+    )
+    reasons = None if retry_failed is None else parse_reasons(retry_failed)
+    if csv is None:
+        raise ValueError("nothing to download: give --csv")
+    _require_http_library()
+    from tfrecords_builder.download import download_photographs
+
+    _tell(download_photographs(DownloadConfig(csv=csv, out=out, fetch=fetch, retry_failed=reasons)), out)
+
+
+def _tell(result: "DownloadResult", out: Path) -> None:
+    from tfrecords_builder.schema import FAILED_FILE
+
+    typer.echo(f"{out}: {result.done} photographs")
+    if result.failed:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in result.reasons.items())
+        raise Refused(
+            f"{result.failed} URLs ({reasons}) are listed in {out / FAILED_FILE}; {_RETRY} asks for them again"
+        )
+
+
+def _require_http_library() -> None:
+    try:
+        import aiohttp  # noqa: F401 - only whether it is there
+    except ModuleNotFoundError as error:
+        raise ValueError("downloads need aiohttp: pip install 'tfland[download]'") from error

@@ -1,0 +1,253 @@
+"""Fetches one URL by all the rules: public addresses only, deadlines, sizes, redirects, robots, retries.
+
+Proxies of the environment are not used: behind one, the address that is connected to could not be checked.
+"""
+
+import asyncio
+import re
+import socket
+import zlib
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Protocol, Self
+from urllib.parse import urljoin
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from tfrecords_builder.address_guard import AddressGuard, AddressInfo
+from tfrecords_builder.download_config import FetchConfig
+from tfrecords_builder.download_failures import DownloadFailed, Failure, http_reason
+from tfrecords_builder.fetch_errors import as_failure
+from tfrecords_builder.rate_limit import Clock, HostGates, backoff_s, parse_retry_after
+from tfrecords_builder.robots_header import forbids_training
+from tfrecords_builder.url_table import host_of
+
+Lookup = Callable[[str, int, socket.AddressFamily], Awaitable[list[AddressInfo]]]
+
+_OK = 200
+_TOO_MANY_REQUESTS = 429
+_REDIRECTS = (301, 302, 303, 307, 308)
+_DNS_CACHE_S = 300
+_COMPRESSED = ("gzip", "x-gzip", "deflate")
+# Bytes that a URL may hold as they are; signed URLs must not be written in another way.
+_CLEAN_URL = re.compile(r"[!-~]+")
+# Tells zlib to take both its own header and gzip's.
+_GZIP_OR_ZLIB = 47
+
+
+class Sink(Protocol):
+    """Takes the bytes of a body."""
+
+    def restart(self) -> None:
+        """Called before every attempt: what came before is void."""
+
+    async def add(self, chunk: bytes) -> None:
+        """Called for every piece."""
+
+
+class MemorySink:
+    """Keeps a body in memory.
+
+    Attributes:
+        data: the bytes so far.
+    """
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def restart(self) -> None:
+        """Forgets the bytes."""
+        self.data.clear()
+
+    async def add(self, chunk: bytes) -> None:
+        """Appends a piece."""
+        self.data += chunk
+
+
+class Fetcher:
+    """Fetches URLs; an asynchronous context.
+
+    Args:
+        config: how servers are asked.
+        clock: the time.
+        lookup: replaces the system's name service.
+    """
+
+    def __init__(self, config: FetchConfig, *, clock: Clock | None = None, lookup: Lookup | None = None) -> None:
+        self._config = config
+        self._clock = clock or Clock()
+        self._gates = HostGates(config.rate, config.per_host, self._clock)
+        self._guard = AddressGuard(config.private_networks)
+        self._lookup = lookup or _system_lookup
+
+    async def __aenter__(self) -> Self:
+        config = self._config
+        connector = aiohttp.TCPConnector(
+            limit=config.concurrency,
+            resolver=_PublicResolver(self._guard, self._lookup),
+            socket_factory=self._guard.make_socket,
+            ttl_dns_cache=_DNS_CACHE_S,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            # Identity: photographs do not shrink, and a server that compresses all the same is held to the size limit.
+            headers={"User-Agent": config.user_agent, "Accept-Encoding": "identity"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None, connect=config.connect_s, sock_read=config.read_s),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def fetch(self, url: str, key: str, sink: Sink) -> None:
+        """Writes a URL's body into `sink`.
+
+        Args:
+            url: what to fetch.
+            key: its jitter's seed, such as the photograph's id.
+            sink: takes the body.
+
+        Raises:
+            DownloadFailed: there is no body, after as many attempts as the fault deserves.
+        """
+        config = self._config
+        for attempt in range(1, config.attempts + 1):
+            sink.restart()
+            pause = backoff_s(attempt, first_s=config.backoff_s, longest_s=config.max_wait_s, seed=config.seed, key=key)
+            try:
+                return await self._follow(url, pause, sink)
+            except DownloadFailed as failure:
+                if not failure.is_transient or attempt == config.attempts:
+                    raise
+            await self._clock.sleep(pause)
+        raise RuntimeError("the last attempt returned nothing and raised nothing")
+
+    async def _follow(self, url: str, pause: float, sink: Sink) -> None:
+        for _ in range(self._config.max_redirects + 1):
+            gate = self._gates.of(host_of(url))
+            async with gate.slot():
+                try:
+                    location = await self._ask(url, sink)
+                except DownloadFailed as failure:
+                    asked = failure.retry_after_s
+                    if asked is not None and asked > self._config.max_wait_s:
+                        raise DownloadFailed(
+                            Failure.HOST_BUSY, f"{failure.reason}: the server asked for a pause longer than max_wait_s"
+                        ) from failure
+                    if asked is not None or failure.reason == http_reason(_TOO_MANY_REQUESTS):
+                        # The pause is the host's, not this URL's: the others would only be told the same.
+                        gate.pause(pause if asked is None else asked)
+                    raise
+            if location is None:
+                return
+            url = urljoin(url, location)
+        raise DownloadFailed(Failure.TOO_MANY_REDIRECTS, f"more than {self._config.max_redirects}")
+
+    async def _ask(self, url: str, sink: Sink) -> str | None:
+        """Makes one request; returns where it was redirected to, or None if `sink` has the body."""
+        try:
+            async with (
+                asyncio.timeout(self._config.total_s),
+                self._session.get(_as_url(url), allow_redirects=False) as response,
+            ):
+                directive = forbids_training(response.headers.getall("X-Robots-Tag", ()))
+                if directive is not None:
+                    raise DownloadFailed(Failure.ROBOTS, f"X-Robots-Tag: {directive}")
+                if response.status in _REDIRECTS and "Location" in response.headers:
+                    return response.headers["Location"]
+                if response.status != _OK:
+                    raise DownloadFailed(
+                        http_reason(response.status),
+                        response.reason or "",
+                        retry_after_s=parse_retry_after(response.headers.get("Retry-After")),
+                    )
+                await self._read(response, sink)
+                return None
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise as_failure(error) from error
+
+    async def _read(self, response: aiohttp.ClientResponse, sink: Sink) -> None:
+        limit = self._config.max_bytes
+        if (response.content_length or 0) > limit:
+            raise DownloadFailed(Failure.TOO_LARGE, f"{response.content_length} bytes announced, the limit is {limit}")
+        decode = _decoder(response.headers.get("Content-Encoding", ""))
+        size = 0
+        async for chunk in response.content.iter_any():
+            # One byte more than may come: enough to see that there is too much.
+            piece = decode(chunk, limit - size + 1)
+            size += len(piece)
+            if size > limit:
+                raise DownloadFailed(Failure.TOO_LARGE, f"more than {limit} bytes")
+            await sink.add(piece)
+
+
+class _PublicResolver(AbstractResolver):
+    """Looks names up and refuses those that lead to an address that is not public."""
+
+    def __init__(self, guard: AddressGuard, lookup: Lookup) -> None:
+        self._guard, self._lookup = guard, lookup
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Returns the addresses of a name.
+
+        Raises:
+            OSError: there are none, or (BlockedAddress) one of them is not public.
+        """
+        results: list[ResolveResult] = []
+        for kind, _, protocol, _, place in await self._lookup(host, port, family):
+            address = str(place[0])
+            # The socket is checked as well; here every address must do, so that no answer is a matter of luck.
+            self._guard.require_public(address)
+            results.append(
+                {
+                    "hostname": host,
+                    "host": address,
+                    "port": port,
+                    "family": kind,
+                    "proto": protocol,
+                    "flags": socket.AI_NUMERICHOST,
+                }
+            )
+        if not results:
+            raise OSError(f"no address for {host}")
+        return results
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+async def _system_lookup(host: str, port: int, family: socket.AddressFamily) -> list[AddressInfo]:
+    loop = asyncio.get_running_loop()
+    return await loop.getaddrinfo(  # type: ignore[return-value]
+        host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+    )
+
+
+def _as_url(url: str) -> URL:
+    return URL(url, encoded=_CLEAN_URL.fullmatch(url) is not None)
+
+
+def _decoder(encoding: str) -> Callable[[bytes, int], bytes]:
+    """Returns a function of (piece, most bytes to give) that undoes a Content-Encoding."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return lambda piece, most: piece
+    if encoding not in _COMPRESSED:
+        raise DownloadFailed(Failure.BAD_ENCODING, f"Content-Encoding {encoding[:40]!r} is not read")
+    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+
+    def inflate(piece: bytes, most: int) -> bytes:
+        try:
+            return inflater.decompress(piece, most)
+        except zlib.error as error:
+            raise DownloadFailed(Failure.BAD_ENCODING, f"broken {encoding}: {error}") from error
+
+    return inflate
