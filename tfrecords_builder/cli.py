@@ -69,8 +69,16 @@ def shards(
     seed: Seed = 0,
     workers: Workers = 0,
     resume: Annotated[bool, typer.Option(help="Keep the finished shards of an earlier run.")] = True,
+    beam: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Flags of Apache Beam after a lone --, such as -- --runner=DataflowRunner: build on its workers.",
+            metavar="[-- BEAM FLAGS]",
+        ),
+    ] = None,
 ) -> None:
     """Build shards; refused photographs are listed in refused.csv, and the exit code is then 3."""
+    from tfrecords_builder.beam_pipeline import build_with_beam
     from tfrecords_builder.config import BuildConfig
     from tfrecords_builder.image_limits import ImageLimits
     from tfrecords_builder.schema import REFUSED_FILE
@@ -105,7 +113,7 @@ def shards(
         workers=processes(workers),
         resume=resume,
     )
-    manifest = build_shards(config)
+    manifest = build_with_beam(config, beam) if beam else build_shards(config)
     for name in manifest.splits:
         typer.echo(f"{name}: {manifest.records(name)} photographs in {len(manifest.shards_of(name))} shards")
     if manifest.refused:
