@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+# Apache Beam wants other releases of protobuf and Pillow than the rest: an environment of its own, without TensorFlow.
+BEAM_VENV ?= .venv-beam
+BEAM_READY = $(BEAM_VENV)/.ready
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
@@ -17,13 +20,21 @@ $(READY): setup.py constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,tuning]'
 	touch $(READY)
 
+$(BEAM_READY): constraints-beam.txt
+	$(PYTHON) -m venv $(BEAM_VENV)
+	$(BEAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r constraints-beam.txt
+	touch $(BEAM_READY)
+
 setup: $(READY)  ## Installs everything into .venv
 
 demo: $(READY)  ## Photographs to a verified GAP score on the embedded data set (about 10 minutes)
 	$(BIN)/tfland demo --out $(DEMO)
 
-test: $(READY)  ## Runs all tests
+test: $(READY) test-beam  ## Runs all tests
 	$(BIN)/python -m pytest -q
+
+test-beam: $(BEAM_READY)  ## Runs the tests of the Beam pipeline, in .venv-beam
+	PYTHONPATH=. $(BEAM_VENV)/bin/python -m pytest -q tests/tfrecords_builder/test_beam_pipeline.py
 
 quick: $(READY)  ## Runs the quick tests
 	$(BIN)/python -m pytest -q -m 'not slow'
@@ -38,6 +49,6 @@ bench: $(READY)  ## The quick benchmarks against named peers
 	$(BIN)/python benchmarks/verify_pair.py
 
 clean:  ## Removes the environment and the demo
-	rm -rf $(VENV) $(DEMO) *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BEAM_VENV) $(DEMO) *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup demo test quick lint bench clean
+.PHONY: help setup demo test test-beam quick lint bench clean
