@@ -38,8 +38,11 @@ def atomic_write(path: Path | str, mode: str = "w", *, newline: str | None = Non
         # mkstemp makes files that only the owner can read; the result gets what `open` would have given.
         Path(temporary).chmod(0o666 & ~_current_umask())
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            # A full disk says so without a name: which of several disks is what a person needs to know.
+            error.filename = str(path)
         raise
 
 

@@ -1,11 +1,13 @@
 """Writes one shard: its records, their offsets, and what was refused."""
 
 import hashlib
+import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfrecords_builder.atomic import atomic_write
-from tfrecords_builder.image_limits import ImageLimits, ImageRefused
+from tfrecords_builder.image_limits import ImageLimits, ImageRefused, Refusal
 from tfrecords_builder.images import locate, read_bytes
 from tfrecords_builder.manifest import RefusedImage, ShardEntry
 from tfrecords_builder.prepare import prepare_jpeg
@@ -13,6 +15,8 @@ from tfrecords_builder.resizing import ResizeMode
 from tfrecords_builder.schema import Record, offsets_name, to_example_bytes
 from tfrecords_builder.tfrecord import frame_record, write_offsets
 from tfrecords_builder.workers import Tick
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,7 @@ def write_shard(task: ShardTask, tick: Tick) -> ShardResult:
     """Writes a shard and its offsets, both whole or not at all, one record in memory at a time.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: the folder cannot be written, or the image folder has vanished.
     """
     offsets, refused = [0], []
     digest = hashlib.sha256()
@@ -70,6 +74,8 @@ def write_shard(task: ShardTask, tick: Tick) -> ShardResult:
             try:
                 frame = frame_record(to_example_bytes(_record(task, image_id, landmark_id, label)))
             except ImageRefused as refusal:
+                if refusal.reason is Refusal.MISSING:
+                    _require_folder(task.images)
                 refused.append(RefusedImage(id=image_id, reason=refusal.reason.value, detail=refusal.detail))
                 tick(1, 1)
                 continue
@@ -86,6 +92,19 @@ def write_shard(task: ShardTask, tick: Tick) -> ShardResult:
         sha256=digest.hexdigest(),
     )
     return ShardResult(entry=entry, refused=tuple(refused))
+
+
+def _require_folder(images: Path) -> None:
+    """Raises FileNotFoundError where a missing photograph means that the whole folder went, such as a lost mount."""
+    try:
+        with os.scandir(images) as entries:
+            if next(entries, None) is not None:
+                return
+    except OSError as error:
+        logger.debug("image folder: %s", error)
+    raise FileNotFoundError(
+        f"the image folder {images} has vanished; bring it back and run the same command again: finished work is kept"
+    )
 
 
 def _record(task: ShardTask, image_id: str, landmark_id: int, label: int) -> Record:

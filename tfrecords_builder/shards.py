@@ -6,6 +6,7 @@ An image's shard, and its place in it, follow from its id and the seed alone.
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,11 @@ import pandas as pd
 from tfrecords_builder.build_plan import BuildPlan, plan_build
 from tfrecords_builder.build_state import BuildState, open_state
 from tfrecords_builder.config import BuildConfig
+from tfrecords_builder.image_limits import ImageRefused, Refusal
+from tfrecords_builder.images import locate
 from tfrecords_builder.labels import Labels, write_labels
 from tfrecords_builder.manifest import Manifest, count_reasons, fingerprint_of, write_manifest, write_refused
-from tfrecords_builder.schema import ID, LABELS_FILE, LANDMARK, TRAIN_SPLIT
+from tfrecords_builder.schema import ID, LABELS_FILE, LANDMARK, MANIFEST_FILE, TRAIN_SPLIT
 from tfrecords_builder.shard_writer import ShardResult, write_shard
 from tfrecords_builder.terminal import Progress, progress
 from tfrecords_builder.workers import run_tasks
@@ -27,7 +30,7 @@ def build_shards(config: BuildConfig) -> Manifest:
     """Builds shards, offsets, manifest.json, labels.csv and refused.csv in `config.out`, and returns the manifest.
 
     Photographs that cannot be used are listed in refused.csv; the manifest counts them. Finished shards of an earlier
-    run with the same settings are kept.
+    run with the same settings are kept, but for those whose missing photographs are there now.
 
     Raises:
         OSError: a file or folder is missing or cannot be written, no photograph at all was found, or another build
@@ -39,6 +42,9 @@ def build_shards(config: BuildConfig) -> Manifest:
     with open_state(config.out) as state:
         state.claim(plan.identity)
         done = finished_shards(plan, state)
+        if len(done) < len(plan.names):
+            # A manifest means that all is done and agrees with it.
+            (config.out / MANIFEST_FILE).unlink(missing_ok=True)
         with progress("build", plan.photographs) as shown:
             _skip(shown, list(done.values()))
             for result in run_tasks(write_shard, plan.tasks(done), workers=config.workers, state=shown):
@@ -48,14 +54,35 @@ def build_shards(config: BuildConfig) -> Manifest:
 
 
 def finished_shards(plan: BuildPlan, state: BuildState) -> dict[str, ShardResult]:
-    """Returns the shards that an earlier run finished, by name; forgets them where the build does not resume."""
+    """Returns the shards that an earlier run finished, by name; forgets what must be written again.
+
+    That is all where the build does not resume, and else the shards without a photograph that could not be read then
+    and can be now: a disk came back, a download went on.
+    """
     if not plan.config.resume:
         for name in plan.names:
             state.forget(name)
     done = {name: result for name in plan.names if (result := state.finished(name)) is not None}
+    stale = [name for name, result in done.items() if _has_news(plan.config.images, result)]
+    for name in stale:
+        state.forget(name)
+        del done[name]
+    if stale:
+        logger.info("build: %d shards are written again: photographs that were missing are there now", len(stale))
     if done:
         logger.info("build: %d of %d shards were finished before and are skipped", len(done), len(plan.names))
     return done
+
+
+def _has_news(images: Path, result: ShardResult) -> bool:
+    for refused in result.refused:
+        if refused.reason in (Refusal.MISSING, Refusal.UNREADABLE):
+            try:
+                locate(images, refused.id).open("rb").close()
+            except (ImageRefused, OSError):
+                continue
+            return True
+    return False
 
 
 def finish_build(plan: BuildPlan, results: Sequence[ShardResult]) -> Manifest:

@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 a failed check, a missing file or I/O; 2 invalid options, 
 3 finished, but rows or images were refused.
 """
 
+import errno
 import logging
 import os
 import sys
@@ -27,6 +28,7 @@ EXIT_INVALID = 2
 EXIT_REFUSED = 3
 
 _LINE_INTERVAL_S = 10.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +105,8 @@ def run_app(app: "typer.Typer", arguments: Sequence[str] | None = None) -> int:
 
 def _describe(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.strerror}: {error.filename}"
+        again = "; make room and run the same command again" if error.errno in _FULL else ""
+        return f"{error.strerror}: {error.filename}{again}"
     if isinstance(error, (ValueError, OSError, CheckFailed)):
         return str(error)
     return f"{type(error).__name__}: {error} (run again with --debug for the traceback)"

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from tfrecords_builder.atomic import atomic_write
@@ -43,6 +46,17 @@ def test_newlines_are_left_to_the_csv_writer(tmp_path):
     with atomic_write(tmp_path / "a", newline="") as file:
         file.write("a\r\n")
     assert (tmp_path / "a").read_bytes() == b"a\r\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_told_with_the_file_s_name(tmp_path, monkeypatch):
+    descriptor = os.open("/dev/full", os.O_WRONLY)
+    temporary = str(tmp_path / ".a.partial")
+    monkeypatch.setattr("tempfile.mkstemp", lambda **_: (descriptor, temporary))
+    with pytest.raises(OSError, match="No space left on device") as caught, atomic_write(tmp_path / "a") as file:
+        file.write("x")
+    assert caught.value.filename == str(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_modes_are_refused(tmp_path):

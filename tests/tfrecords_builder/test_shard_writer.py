@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -31,6 +32,16 @@ def task(tmp_path, scene, encode, store) -> ShardTask:
         quality=95,
         limits=DEFAULT_LIMITS,
     )
+
+
+def test_a_lost_image_folder_is_an_error_and_leaves_nothing(task, tmp_path):
+    lost = replace(task, images=tmp_path / "lost", out=tmp_path / "out")
+    with pytest.raises(FileNotFoundError, match=r"the image folder .*lost has vanished; bring it back and run"):
+        write_shard(lost, ignore)
+    (tmp_path / "lost").mkdir()  # as a mount point without its disk
+    with pytest.raises(FileNotFoundError, match="has vanished"):
+        write_shard(lost, ignore)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def ignore(done: int, refused: int) -> None:

@@ -1,9 +1,8 @@
 import csv
-import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -265,6 +264,36 @@ def test_another_catalogue_is_another_build(config, tmp_path, write_csv):
         build_shards(replace(config, csv=other))
 
 
+def test_photographs_that_come_later_are_built_when_the_command_runs_again(config, tmp_path, contents, caplog):
+    images = tmp_path / "images"
+    shutil.copytree(config.images, images)
+    config = replace(config, images=images)
+    build_shards(replace(config, out=tmp_path / "whole"))
+    late = sorted(images.rglob("*.jpg"))[:2]
+    for path in late:
+        path.rename(tmp_path / path.name)
+    assert build_shards(config).refusals == {"missing": 2}
+    (tmp_path / late[0].name).rename(late[0])
+    with caplog.at_level("INFO"):
+        assert build_shards(config).refusals == {"missing": 1}
+    assert "build: 1 shards are written again" in caplog.text
+    (tmp_path / late[1].name).rename(late[1])
+    build_shards(config)
+    assert contents(config.out) == contents(tmp_path / "whole")
+
+
+def test_there_is_no_manifest_while_shards_are_replaced(config, monkeypatch):
+    build_shards(config)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shard_writer, "write_offsets", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        build_shards(replace(config, resume=False))
+    assert not (config.out / "manifest.json").exists()
+
+
 @pytest.mark.parametrize("point", [0, 1, 7, 23])
 def test_an_interrupted_build_goes_on_and_gives_the_same_folder(config, tmp_path, contents, monkeypatch, point):
     build_shards(replace(config, out=tmp_path / "whole"))
@@ -331,21 +360,6 @@ def test_sigkill_at_chosen_points_leaves_a_folder_that_is_completed_to_the_same_
         assert not (out / "manifest.json").exists()
         build_shards(replace(config, out=out))
         assert contents(out) == contents(tmp_path / "whole"), (module, name, point)
-
-
-@pytest.mark.slow
-def test_sigkill_at_random_moments_with_several_workers(config, tmp_path, contents):
-    build_shards(replace(config, out=tmp_path / "whole"))
-    out = tmp_path / "killed"
-    line = [sys.executable, "-m", "tfrecords_builder", *arguments(config, out, 2)]
-    rng = np.random.default_rng(0)
-    for _ in range(4):
-        process = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0.8, 3))
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    build_shards(replace(config, out=out, workers=2))
-    assert contents(out) == contents(tmp_path / "whole")
 
 
 @pytest.mark.real_data
