@@ -6,7 +6,6 @@ Proxies of the environment are not used: behind one, the address that is connect
 import asyncio
 import re
 import socket
-import zlib
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Protocol, Self
@@ -17,6 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from tfrecords_builder.address_guard import AddressGuard, AddressInfo
+from tfrecords_builder.content_coding import Decoder
 from tfrecords_builder.download_config import FetchConfig
 from tfrecords_builder.download_failures import DownloadFailed, Failure, http_reason
 from tfrecords_builder.fetch_errors import as_failure
@@ -30,11 +30,8 @@ _OK = 200
 _TOO_MANY_REQUESTS = 429
 _REDIRECTS = (301, 302, 303, 307, 308)
 _DNS_CACHE_S = 300
-_COMPRESSED = ("gzip", "x-gzip", "deflate")
 # Bytes that a URL may hold as they are; signed URLs must not be written in another way.
 _CLEAN_URL = re.compile(r"[!-~]+")
-# Tells zlib to take both its own header and gzip's.
-_GZIP_OR_ZLIB = 47
 
 
 class Sink(Protocol):
@@ -176,15 +173,16 @@ class Fetcher:
         limit = self._config.max_bytes
         if (response.content_length or 0) > limit:
             raise DownloadFailed(Failure.TOO_LARGE, f"{response.content_length} bytes announced, the limit is {limit}")
-        decode = _decoder(response.headers.get("Content-Encoding", ""))
+        decoder = Decoder(response.headers.get("Content-Encoding", ""))
         size = 0
         async for chunk in response.content.iter_any():
             # One byte more than may come: enough to see that there is too much.
-            piece = decode(chunk, limit - size + 1)
+            piece = decoder.decode(chunk, limit - size + 1)
             size += len(piece)
             if size > limit:
                 raise DownloadFailed(Failure.TOO_LARGE, f"more than {limit} bytes")
             await sink.add(piece)
+        decoder.finish()
 
 
 class _PublicResolver(AbstractResolver):
@@ -205,7 +203,7 @@ class _PublicResolver(AbstractResolver):
         for kind, _, protocol, _, place in await self._lookup(host, port, family):
             address = str(place[0])
             # The socket is checked as well; here every address must do, so that no answer is a matter of luck.
-            self._guard.require_public(address)
+            self._check(address)
             results.append(
                 {
                     "hostname": host,
@@ -220,6 +218,9 @@ class _PublicResolver(AbstractResolver):
             raise OSError(f"no address for {host}")
         return results
 
+    def _check(self, address: str) -> None:
+        self._guard.require_public(address)
+
     async def close(self) -> None:
         """Nothing to close."""
 
@@ -233,21 +234,3 @@ async def _system_lookup(host: str, port: int, family: socket.AddressFamily) -> 
 
 def _as_url(url: str) -> URL:
     return URL(url, encoded=_CLEAN_URL.fullmatch(url) is not None)
-
-
-def _decoder(encoding: str) -> Callable[[bytes, int], bytes]:
-    """Returns a function of (piece, most bytes to give) that undoes a Content-Encoding."""
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
-        return lambda piece, most: piece
-    if encoding not in _COMPRESSED:
-        raise DownloadFailed(Failure.BAD_ENCODING, f"Content-Encoding {encoding[:40]!r} is not read")
-    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
-
-    def inflate(piece: bytes, most: int) -> bytes:
-        try:
-            return inflater.decompress(piece, most)
-        except zlib.error as error:
-            raise DownloadFailed(Failure.BAD_ENCODING, f"broken {encoding}: {error}") from error
-
-    return inflate

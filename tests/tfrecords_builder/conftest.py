@@ -1,19 +1,25 @@
 """Photographs, broken files and catalogues that the tests make for themselves."""
 
+import asyncio
 import csv
 import io
 import os
+import socket
+import socketserver
 import struct
 import subprocess
 import sys
+import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
+
+from tfrecords_builder.rate_limit import Clock
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_DATA = ROOT / "../shared/data"
@@ -149,3 +155,101 @@ def command() -> Callable[..., subprocess.CompletedProcess]:
         return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
     return run
+
+
+class HostileServer(socketserver.ThreadingTCPServer):
+    """An HTTP server on 127.0.0.1 that answers in bytes which the test chose.
+
+    Attributes:
+        replies: what each path gets: bytes, or a function of (connection, how many requests of the path before).
+        requests: (path, headers in lower case) of every request, in order.
+        closing: set when the test is over; what hangs waits for it.
+    """
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 64
+    most_requests = 5000
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.replies: dict[str, bytes | Callable[[socket.socket, int], None]] = {}
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.closing = threading.Event()
+
+    def url(self, path: str, *, host: str = "127.0.0.1", scheme: str = "http") -> str:
+        return f"{scheme}://{host}:{self.server_address[1]}{path}"
+
+    def count(self, path: str) -> int:
+        return sum(name == path for name, _ in self.requests)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up are what is tested."""
+
+
+class _Answer(socketserver.StreamRequestHandler):
+    timeout = 5
+    server: HostileServer
+
+    def handle(self) -> None:
+        path = self.rfile.readline().decode("latin-1").split(" ")[1]
+        headers = {}
+        while line := self.rfile.readline().decode("latin-1").strip():
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        before = self.server.count(path)
+        self.server.requests.append((path, headers))
+        if len(self.server.requests) > self.server.most_requests:
+            raise RuntimeError("the client asks without end")
+        reply = self.server.replies.get(path, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        if callable(reply):
+            reply(self.connection, before)
+        else:
+            self.connection.sendall(reply)
+
+
+@pytest.fixture
+def server() -> Iterator[HostileServer]:
+    with HostileServer() as running:
+        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield running
+        running.closing.set()
+        running.shutdown()
+
+
+@pytest.fixture(scope="session")
+def reply() -> Callable[..., bytes]:
+    """The bytes of a response."""
+
+    def make(body: bytes = b"", *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
+        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", *headers]
+        return "\r\n".join([*lines, "Connection: close", "", ""]).encode() + body
+
+    return make
+
+
+class FakeClock(Clock):
+    """Time that passes only by sleeping.
+
+    Attributes:
+        time: now, in seconds.
+        slept: every pause.
+    """
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        until = self.time + seconds
+        await asyncio.sleep(0)
+        self.time = max(self.time, until)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
