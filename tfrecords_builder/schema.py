@@ -98,21 +98,28 @@ def to_example_bytes(record: Record) -> bytes:
 
 
 def from_example_bytes(data: bytes) -> Record:
-    """Returns the record of a serialised `tf.train.Example`.
+    """Returns the record of a serialised `tf.train.Example`, ours or one in DELF's form.
+
+    DELF's records lack some features. Rules: `image/encoded`, height and width must be there; of `image/id` and
+    `image/filename` (without folders and .jpg) one must be, and the id goes first; no label means NO_LANDMARK_LABEL, which
+    training refuses, never class 0; no landmark id means NO_LANDMARK_ID.
 
     Raises:
-        ValueError: the bytes are no Example, or one of its features is missing, of another type or repeated. No
-            feature has a default: a missing label must not become class 0.
+        ValueError: the bytes are no Example, or a feature is missing, of another type or repeated.
     """
     features = decode_example(data)
+    if IMAGE_ID in features or FILENAME not in features:
+        image_id = _text(features, IMAGE_ID)
+    else:
+        image_id = _text(features, FILENAME).rpartition("/")[2].removesuffix(".jpg")
     return Record(
-        image_id=_text(features, IMAGE_ID),
-        filename=_text(features, FILENAME),
+        image_id=image_id,
+        filename=_text(features, FILENAME) if FILENAME in features else f"{image_id}.jpg",
         encoded=_bytes(features, ENCODED),
         height=_int(features, HEIGHT),
         width=_int(features, WIDTH),
-        label=_int(features, LABEL),
-        landmark_id=_int(features, LANDMARK_ID),
+        label=_int(features, LABEL) if LABEL in features else NO_LANDMARK_LABEL,
+        landmark_id=_int(features, LANDMARK_ID) if LANDMARK_ID in features else NO_LANDMARK_ID,
     )
 
 

@@ -71,6 +71,28 @@ def scan_records(path: Path | str) -> Iterator[Frame]:
             offset += FRAME_BYTES + length
 
 
+def find_offsets(path: Path | str) -> np.ndarray:
+    """Returns the byte offsets of a file's records, int64 [N], having read nothing but their lengths.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a length is damaged, or the file ends within a record.
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    offsets: list[int] = []
+    offset = 0
+    with path.open("rb") as file:
+        while offset < size:
+            file.seek(offset)
+            problem, length = _check_header(file.read(_HEADER_BYTES), size - offset)
+            if problem:
+                raise ValueError(f"{path}, byte {offset}: {problem}")
+            offsets.append(offset)
+            offset += FRAME_BYTES + length
+    return np.array(offsets, np.int64)
+
+
 def record_at(path: Path | str, offset: int) -> Frame:
     """Returns the record whose frame starts at byte `offset`; a bad one with its problem.
 

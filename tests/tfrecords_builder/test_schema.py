@@ -75,9 +75,7 @@ def test_tensorflow_parses_the_record_as_the_model_garden_does(tf):
     }
 
 
-@pytest.mark.parametrize(
-    "key", [schema.ENCODED, schema.IMAGE_ID, schema.FILENAME, schema.HEIGHT, schema.LABEL, schema.LANDMARK_ID]
-)
+@pytest.mark.parametrize("key", [schema.ENCODED, schema.HEIGHT, schema.WIDTH])
 def test_a_missing_feature_has_no_default(key):
     features = decode_example(to_example_bytes(RECORD))
     del features[key]
@@ -129,3 +127,17 @@ def test_shard_numbers_out_of_range_are_refused(index, total):
 def test_other_names_are_no_shards(name):
     with pytest.raises(ValueError, match="is no shard name"):
         parse_shard_name(name)
+
+
+def without(*keys: str) -> schema.Record:
+    features = decode_example(to_example_bytes(RECORD))
+    return from_example_bytes(encode_example({key: value for key, value in features.items() if key not in keys}))
+
+
+def test_what_delf_leaves_out_has_a_rule():
+    assert without(schema.FILENAME).filename == f"{RECORD.image_id}.jpg"
+    assert without(schema.LABEL).label == schema.NO_LANDMARK_LABEL
+    assert without(schema.LANDMARK_ID).landmark_id == schema.NO_LANDMARK_ID
+    assert without(schema.IMAGE_ID).image_id == RECORD.image_id
+    with pytest.raises(ValueError, match="record without 'image/id'"):
+        without(schema.IMAGE_ID, schema.FILENAME)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from tfrecords_builder.tfrecord import (
     FRAME_BYTES,
+    find_offsets,
     frame_record,
     masked_crc,
     read_offsets,
@@ -112,3 +113,26 @@ def test_a_damaged_offsets_file_is_refused(tmp_path):
     (tmp_path / "o.npy").write_bytes(b"")
     with pytest.raises(ValueError, match="holds no byte offsets"):
         read_offsets(tmp_path / "o.npy")
+
+
+def test_offsets_are_found_without_reading_the_data(tmp_path):
+    path = tmp_path / "shard"
+    path.write_bytes(b"".join(map(frame_record, (b"a", b"", b"x" * 1000))))
+    assert find_offsets(path).tolist() == [frame.offset for frame in scan_records(path)]
+    path.write_bytes(b"")
+    assert find_offsets(path).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda data: data[:-1], "byte 17: the file ends within a record"),
+        (lambda data: data[:20], "byte 17: the file ends within a record"),
+        (lambda data: data[:17] + b"\x07" + data[18:], "byte 17: the CRC of its length is wrong"),
+    ],
+)
+def test_offsets_of_a_damaged_file_are_not_guessed(tmp_path, damage, message):
+    path = tmp_path / "shard"
+    path.write_bytes(damage(frame_record(b"a") + frame_record(b"bc")))
+    with pytest.raises(ValueError, match=message):
+        find_offsets(path)

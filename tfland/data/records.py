@@ -1,4 +1,7 @@
-"""The records of a split by number: which shard holds the n-th one, and at which byte."""
+"""The records of a split by number: which shard holds the n-th one, and at which byte.
+
+Besides our own builds it reads the shards that DELF's scripts write (train-00000-of-00128, no offsets beside them).
+"""
 
 import hashlib
 import struct
@@ -9,7 +12,7 @@ import numpy as np
 
 from tfrecords_builder import schema
 from tfrecords_builder.terminal import CheckFailed
-from tfrecords_builder.tfrecord import FRAME_BYTES, masked_crc
+from tfrecords_builder.tfrecord import FRAME_BYTES, find_offsets, masked_crc
 
 # A frame is length (8 bytes), its masked CRC (4), the data, their masked CRC (4): see tfrecords_builder.tfrecord.
 HEADER_BYTES = 12
@@ -48,7 +51,7 @@ def index_split(folder: Path | str, split: str) -> RecordIndex:
     """Finds the records of a split.
 
     Args:
-        folder: what `tfland build shards` wrote.
+        folder: what `tfland build shards` or DELF's build_image_dataset.py wrote.
         split: the shards' name, such as "train".
 
     Raises:
@@ -91,20 +94,25 @@ def read_record(index: RecordIndex, number: int) -> schema.Record:
 
 
 def _find_shards(folder: Path, split: str) -> tuple[Path, ...]:
-    found = sorted(folder.glob(f"{schema.validate_split(split)}-*-of-*.tfrecord"))
+    pattern = f"{schema.validate_split(split)}-*-of-*"
+    found = sorted(folder.glob(f"{pattern}.tfrecord")) or sorted(p for p in folder.glob(pattern) if not p.suffix)
     if not found:
         there = sorted({path.name.partition("-")[0] for path in folder.glob("*-of-*.tfrecord")})
         raise FileNotFoundError(f"no shards of split {split!r} in {folder}; it has {there or 'no shards at all'}")
-    totals = {schema.parse_shard_name(path.name)[2] for path in found}
+    suffix = found[0].suffix  # none: DELF's form
+    totals = {schema.parse_shard_name(f"{path.stem}.tfrecord")[2] for path in found}
     if len(totals) > 1:
         raise ValueError(f"{folder} mixes builds of split {split!r} with {sorted(totals)} shards; keep one of them")
-    expected = [folder / schema.shard_name(split, number, max(totals)) for number in range(max(totals))]
+    names = [schema.shard_name(split, number, max(totals)) for number in range(max(totals))]
+    expected = [(folder / name).with_suffix(suffix) for name in names]
     if missing := [path for path in expected if path not in found]:
         raise FileNotFoundError(f"shard {missing[0]} is missing ({len(missing)} of {len(expected)}); build it again")
     return tuple(expected)
 
 
 def _read_offsets(shard: Path) -> np.ndarray:
+    if not shard.suffix:
+        return find_offsets(shard)
     path = shard.with_name(schema.offsets_name(shard.name))
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing: the byte offsets of the shard's records; build the shards again")
