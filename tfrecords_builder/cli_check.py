@@ -25,6 +25,8 @@ def check(
     labels: Annotated[
         Path | None, typer.Option(help="For --repair: the labels.csv that was given to the build, if any.")
     ] = None,
+    split_file: Annotated[Path | None, typer.Option(help="For --repair: likewise.", metavar="CSV")] = None,
+    duplicates: Annotated[Path | None, typer.Option(help="For --repair: likewise.", metavar="CSV")] = None,
     workers: Workers = 0,
 ) -> None:
     """Read every record and decode every image; exit code 1 and a list if anything is wrong."""
@@ -32,8 +34,8 @@ def check(
     from tfrecords_builder.repair import repair_shards
 
     if not repair:
-        if csv or images or labels:
-            raise ValueError("--csv, --images and --labels are for --repair: a check needs the folder alone")
+        if csv or images or labels or split_file or duplicates:
+            raise ValueError("--csv, --images and further inputs are for --repair: a check needs the folder alone")
         manifest = require_sound(folder, workers=processes(workers), sample=sample, seed=seed)
         typer.echo(f"{folder}: {manifest.records()} records in {len(manifest.shards)} shards are sound")
         return
@@ -41,7 +43,15 @@ def check(
         raise ValueError("--repair needs --csv and --images, from which the folder was built")
     if sample != 1:
         raise ValueError(f"--sample {sample}: a repair decodes every image")
-    done = repair_shards(folder, csv=csv, images=images, labels=labels, workers=processes(workers))
+    done = repair_shards(
+        folder,
+        csv=csv,
+        images=images,
+        labels=labels,
+        split_file=split_file,
+        duplicates=duplicates,
+        workers=processes(workers),
+    )
     for name in done.rebuilt:
         typer.echo(f"{name}: rebuilt")
     refuse_problems(folder, list(check_files(folder, done.manifest)))

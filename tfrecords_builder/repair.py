@@ -57,7 +57,14 @@ class _Outcome:
 
 
 def repair_shards(
-    folder: Path | str, *, csv: Path, images: Path, labels: Path | None = None, workers: int = 1
+    folder: Path | str,
+    *,
+    csv: Path,
+    images: Path,
+    labels: Path | None = None,
+    split_file: Path | None = None,
+    duplicates: Path | None = None,
+    workers: int = 1,
 ) -> Repair:
     """Makes a build folder sound again and returns what was rebuilt.
 
@@ -66,6 +73,8 @@ def repair_shards(
         csv: the catalogue that it was built from.
         images: the folder of its photographs.
         labels: the labels.csv that it was built with, if one was given.
+        split_file: the file of splits that it was built with, if one was given.
+        duplicates: the file of duplicates that it was built with, if one was given.
         workers: processes.
 
     Raises:
@@ -83,7 +92,17 @@ def repair_shards(
         identity = state.settings() or (manifest.identity if manifest else None)
         if identity is None:
             raise ValueError(f"{folder} does not say how it was built any more; build it again in another folder")
-        plan = _plan_again(identity, folder, csv, images, labels, workers)
+        config = BuildConfig.from_settings(
+            identity.get("settings"),
+            csv=csv,
+            images=images,
+            out=folder,
+            labels=labels,
+            split_file=split_file,
+            duplicates=duplicates,
+            workers=workers,
+        )
+        plan = _plan_again(identity, config)
         state.adopt(identity)
         state.claim(plan.identity)
         staging = folder / _STAGING
@@ -100,16 +119,11 @@ def repair_shards(
     return Repair(rebuilt=tuple(rebuilt), manifest=made)
 
 
-def _plan_again(
-    identity: dict[str, Any], folder: Path, csv: Path, images: Path, labels: Path | None, workers: int
-) -> BuildPlan:
-    config = BuildConfig.from_settings(
-        identity.get("settings"), csv=csv, images=images, out=folder, labels=labels, workers=workers
-    )
+def _plan_again(identity: dict[str, Any], config: BuildConfig) -> BuildPlan:
     plan = plan_build(config)
     if plan.identity != identity:
         raise ValueError(
-            f"{folder} cannot be repaired from these inputs ({differences(identity, plan.identity)}); give those of "
+            f"{config.out} cannot be repaired from these inputs ({differences(identity, plan.identity)}); give those of "
             "the build, or build again in another folder"
         )
     return plan

@@ -101,8 +101,8 @@ def from_example_bytes(data: bytes) -> Record:
     """Returns the record of a serialised `tf.train.Example`, ours or one in DELF's form.
 
     DELF's records lack some features. Rules: `image/encoded`, height and width must be there; of `image/id` and
-    `image/filename` (without folders and .jpg) one must be, and the id goes first; no label means NO_LANDMARK_LABEL, which
-    training refuses, never class 0; no landmark id means NO_LANDMARK_ID.
+    `image/filename` (without folders and .jpg) one must be, and the id goes first; no label means NO_LANDMARK_LABEL,
+    which training refuses, never class 0; no landmark id means NO_LANDMARK_ID.
 
     Raises:
         ValueError: the bytes are no Example, or a feature is missing, of another type or repeated.

@@ -46,7 +46,7 @@ def test_a_foreign_shard_is_not_removed(build, sources, capsys):
     ("options", "message"),
     [
         (["--repair"], "--repair needs --csv and --images"),
-        (["--csv", "x.csv"], "--csv, --images and --labels are for --repair"),
+        (["--csv", "x.csv"], "--csv, --images and further inputs are for --repair"),
         (["--sample", "0"], "sample=0.0: choose a share above 0 and at most 1"),
         (["--sample", "1.5"], "sample=1.5"),
         (["--repair", "--csv", "x", "--images", "y", "--sample", "0.5"], "a repair decodes every image"),
