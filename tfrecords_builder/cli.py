@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tfrecords_builder.cli_catalog import duplicates as find_duplicates
 from tfrecords_builder.cli_catalog import select, split
 from tfrecords_builder.cli_check import check, stats
 from tfrecords_builder.cli_download import DownloadCommand, download
@@ -124,5 +125,6 @@ def shards(
 app.command(cls=DownloadCommand)(download)
 app.command()(select)
 app.command()(split)
+app.command("duplicates")(find_duplicates)
 app.command()(check)
 app.command()(stats)

@@ -1,4 +1,4 @@
-"""The commands that work on catalogues alone: `build select | split`."""
+"""The commands that work on catalogues: `build select | split | duplicates`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,8 @@ from tfrecords_builder.cli_options import (
     parse_bins,
     read_selection,
 )
+from tfrecords_builder.terminal import Refused
+from tfrecords_builder.workers_option import Workers, processes
 
 
 def select(
@@ -91,3 +93,23 @@ def split(
     for name, rows in parts.items():
         write_photographs(out / f"{name}.csv", rows)
         typer.echo(f"{out / name}.csv: {len(rows)} photographs, {rows['landmark_id'].nunique()} landmarks")
+
+
+def duplicates(
+    csv: Csv,
+    images: Annotated[Path, typer.Option(help="Photographs at a/b/c/abc….jpg or abc….jpg.", metavar="DIR")],
+    out: Annotated[Path, typer.Option(help="Folder for duplicates.csv (id,group) and the hashes.", metavar="DIR")],
+    max_distance: Annotated[int, typer.Option(help="Bits of 64 in which near-duplicates may differ.")] = 6,
+    workers: Workers = 0,
+) -> None:
+    """Find near-duplicate photographs by perceptual hash; `split` and `shards` keep them on one side."""
+    from tfrecords_builder.catalog import read_photographs
+    from tfrecords_builder.near_duplicates import DuplicatesConfig, find_duplicates
+    from tfrecords_builder.schema import DUPLICATES_FILE, REFUSED_FILE
+
+    config = DuplicatesConfig(images=images, out=out, max_distance=max_distance, workers=processes(workers))
+    found = find_duplicates(read_photographs(csv), config)
+    counts = f"{len(found.groups)} photographs in {found.count} groups, the largest of {found.largest}"
+    typer.echo(f"{out / DUPLICATES_FILE}: {counts}")
+    if found.refused:
+        raise Refused(f"{len(found.refused)} photographs without a hash are listed in {out / REFUSED_FILE}")

@@ -43,6 +43,9 @@ NO_LANDMARK_ID = -1
 MANIFEST_FILE = "manifest.json"
 LABELS_FILE = "labels.csv"
 REFUSED_FILE = "refused.csv"
+
+# Files beside a catalogue.
+DUPLICATES_FILE = "duplicates.csv"
 # Beside downloaded photographs.
 FAILED_FILE = "failed.csv"
 

@@ -147,3 +147,18 @@ def test_select_by_lot(catalogue, tmp_path, capsys):
     assert "9 photographs, 3 landmarks" in capsys.readouterr().out
     assert call("select", "--csv", catalogue[0], "--out", out, "--sample-classes", 2, "--sample-images", 5) == 0
     assert out.read_text().count("\n") == 6
+
+
+def test_duplicates_and_folds(catalogue, tmp_path, capsys):
+    line = ("--csv", catalogue[0], "--images", catalogue[1], "--workers", 1)
+    assert call("duplicates", *line, "--out", tmp_path / "same") == 0
+    assert "0 photographs in 0 groups" in capsys.readouterr().out
+    groups = ("--duplicates", tmp_path / "same/duplicates.csv")
+    assert call("split", "--csv", catalogue[0], "--out", tmp_path / "folds", "--folds", 3, *groups) == 0
+    assert [row.split(": ")[1] for row in capsys.readouterr().out.splitlines()] == ["8 photographs, 3 landmarks"] * 3
+    assert call("shards", *line, "--out", tmp_path / "out", "--folds", 3, "--fold", 1, *groups) == 0
+    assert "train: 16 photographs in 8 shards\nvalidation: 8 photographs" in capsys.readouterr().out
+    assert call("split", "--csv", catalogue[0], "--out", tmp_path, "--folds", 3, "--split", "test=0.1") == 2
+    assert "--split 'test=0.1' and --folds 3: a catalogue is divided in one way" in capsys.readouterr().err
+    assert call("split", "--csv", catalogue[0], "--out", tmp_path, "--folds", 3, "--fold", 3) == 2
+    assert "fold=3: 3 folds count from 0 to 2" in capsys.readouterr().err
