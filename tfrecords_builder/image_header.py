@@ -103,6 +103,8 @@ def _unidentified(data: bytes, error: Exception) -> ImageRefused:
             return ImageRefused(Refusal.UNSUPPORTED, f"{name} is not read; convert it to JPEG or PNG")
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
         return ImageRefused(Refusal.UNSUPPORTED, "HEIF/AVIF is not read; convert it to JPEG or PNG")
+    if "too large" in str(error):  # metadata that unpack to more than Pillow lets them
+        return ImageRefused(Refusal.TOO_LARGE, str(error))
     for signature, name in _SIGNATURES.items():
         if data.startswith(signature):
             return ImageRefused(Refusal.TRUNCATED, f"a {name} without a whole header ({len(data)} bytes)")

@@ -3,7 +3,9 @@
 Rules: the pixel limit is checked from the header, before anything is decoded; EXIF orientation is applied; CMYK, grey,
 palette and 16-bit images become 8-bit RGB; transparency is laid over white; colour profiles (ICC) are ignored, as
 TensorFlow's decoder does; of an animation the first frame counts. The format is found from the bytes, never from the
-file's name. JPEG data that libjpeg would mend with a warning are refused.
+file's name. JPEG data that libjpeg would mend with a warning and PNG data with a wrong checksum are refused. GIF, BMP
+and WebP have no checksums, and JPEGs of unusual sampling are read by Pillow, which hides libjpeg's warnings: there,
+damage that leaves the structure whole gives wrong pixels, as in TensorFlow.
 """
 
 import os
@@ -119,6 +121,10 @@ def decode_image(
 def _decode_any(data: bytes, limits: ImageLimits) -> tuple[np.ndarray, int]:
     image = open_image(data, limits)
     try:
+        if image.format == "PNG":
+            # Loading passes over the checksums of the pixels; verifying uses the image up.
+            image.verify()
+            image = open_image(data, limits)
         image.load()
         pixels = _to_rgb(image)
     except ImageRefused:

@@ -1,6 +1,8 @@
 import os
+import struct
 import tracemalloc
 import warnings
+import zlib
 from pathlib import Path
 
 import cv2
@@ -274,6 +276,21 @@ def test_a_download_that_stopped_in_a_preallocated_file_is_truncated(encode):
 
 def test_what_follows_a_whole_jpeg_does_no_harm(scene, encode):
     assert close(decode_image(encode(scene()) + b"appended by a phone"), scene())
+
+
+def test_checksums_of_a_png_are_read(encode):
+    data = bytearray(encode(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8), "PNG"))
+    checksum = data.index(b"IEND") - 8
+    data[checksum] ^= 1
+    assert refusal(decode_image, bytes(data)).reason == Refusal.CORRUPT
+
+
+def test_metadata_that_unpack_to_megabytes_are_a_bomb(encode, scene):
+    data = encode(scene(), "PNG")
+    body = b"zTXtComment\x00\x00" + zlib.compress(bytes(30_000_000))
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    error = refusal(decode_image, data[:33] + chunk + data[33:])
+    assert (error.reason, "too large" in error.detail) == (Refusal.TOO_LARGE, True)
 
 
 def test_a_jpeg_without_its_last_marker_is_truncated(scene, encode):
