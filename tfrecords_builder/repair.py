@@ -123,8 +123,8 @@ def _plan_again(identity: dict[str, Any], config: BuildConfig) -> BuildPlan:
     plan = plan_build(config)
     if plan.identity != identity:
         raise ValueError(
-            f"{config.out} cannot be repaired from these inputs ({differences(identity, plan.identity)}); give those of "
-            "the build, or build again in another folder"
+            f"{config.out} cannot be repaired from these inputs ({differences(identity, plan.identity)}); give those "
+            "of the build, or build again in another folder"
         )
     return plan
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from tfrecords_builder.atomic import atomic_write
 from tfrecords_builder.labels import read_labels
@@ -39,7 +40,8 @@ class BuildStats:
     def lines(self) -> list[str]:
         """Returns the numbers as lines for a person."""
         lines = [
-            f"{name}: {split.records} photographs in {split.shards} shards, {split.size_bytes / 1e6:.1f} MB"
+            f"{name}: {split.records} photographs in {split.shards} shards, {split.size_bytes / 1e6:.1f} MB, "
+            f"{split.size_bytes / max(split.records, 1) / 1e3:.1f} kB each"
             for name, split in self.splits.items()
         ]
         if self.class_sizes.size:
@@ -96,21 +98,26 @@ def plot_class_sizes(path: Path | str, class_sizes: np.ndarray) -> None:
         raise ValueError("no class has a training photograph: there are no class sizes to plot")
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
-    axes.hist(sizes, bins=_whole_number_bins(int(sizes.max())), color="#33658a")
+    axes.hist(sizes, bins=_whole_number_bins(sizes), color="#33658a")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_ylim(bottom=0.5)  # so that a single class is a bar one can see
+    axes.set_ylim(bottom=0.6)  # so that a single class is a bar one can see
     for axis in (axes.xaxis, axes.yaxis):
+        first, last = axis.get_view_interval()
+        # Over less than two decades powers of ten alone would label one tick or none.
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if last < 100 * first else (1,)))
         axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("training photographs of a class")
     axes.set_ylabel("classes")
-    axes.set_title(f"{sizes.size} classes, {int(sizes.sum())} photographs")
+    axes.set_title(f"{sizes.size:,} classes, {int(sizes.sum()):,} photographs")
     with atomic_write(path, "wb") as file:
         # Without the writer's version equal numbers give equal files.
         figure.savefig(file, format="png", dpi=120, metadata={"Software": None})
 
 
-def _whole_number_bins(largest: int) -> list[float]:
+def _whole_number_bins(sizes: np.ndarray) -> list[float]:
     """Returns edges between whole numbers: narrower bins than one photograph would leave gaps."""
-    edges = np.unique(np.geomspace(1, largest + 1, 40).round())
+    count = min(40, 8 + sizes.size // 10)  # twelve classes in forty bins would be twelve lines
+    edges = np.unique(np.geomspace(sizes.min(), sizes.max() + 1, count + 1).round())
     return (edges - 0.5).tolist()
