@@ -48,7 +48,10 @@ bench: $(READY)  ## The quick benchmarks against named peers
 	$(BIN)/python benchmarks/gap.py
 	$(BIN)/python benchmarks/verify_pair.py
 
+formats: $(READY)  ## Writes docs/FORMATS.md from the code
+	PYTHONPATH=. $(BIN)/python docs/make_formats.py
+
 clean:  ## Removes the environment and the demo
 	rm -rf $(VENV) $(BEAM_VENV) $(DEMO) *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup demo test test-beam quick lint bench clean
+.PHONY: help setup demo test test-beam quick lint bench formats clean
