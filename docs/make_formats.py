@@ -164,7 +164,7 @@ def others_section() -> list[str]:
         "",
         f"`{duplicates}` (`{schema.ID}`, `{schema.GROUP}`): photographs that show the same picture share a group.",
         "",
-        f"`{failed}` (`{schema.ID}`, `{schema.URL}`, `{schema.REASON}`, `{schema.DETAIL}`): what could not be downloaded.",
+        f"`{failed}` (`{schema.ID}`, `{schema.URL}`, `{schema.REASON}`, `{schema.DETAIL}`): what was not downloaded.",
         f"Reasons: {failures}, `http_NNN` (the server's status).",
         "",
     ]
