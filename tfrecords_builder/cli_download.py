@@ -30,6 +30,13 @@ def download(
         str, typer.Option(help="Mail address or https page at which servers' owners reach you.", metavar="MAIL|URL")
     ],
     csv: Annotated[Path | None, typer.Option(help="id,url,… such as GLDv2's train.csv.", metavar="CSV")] = None,
+    archives: Annotated[
+        str, typer.Option(help="In place of --csv: where GLDv2's images_000.tar … lie.", metavar="URL|DIR")
+    ] = "",
+    md5: Annotated[str, typer.Option(help="Where the archives' md5.images_000.txt … lie.", metavar="URL|DIR")] = "",
+    numbers: Annotated[
+        str, typer.Option(help="Of the archives: train 0-499, index 0-99, test 0-19.", metavar="A-B")
+    ] = "",
     retry_failed: Annotated[
         str | None,
         typer.Option(
@@ -74,12 +81,26 @@ def download(
         seed=seed,
     )
     reasons = None if retry_failed is None else parse_reasons(retry_failed)
-    if csv is None:
-        raise ValueError("nothing to download: give --csv")
+    if (csv is None) == (not archives):
+        raise ValueError("give either --csv (URLs) or --archives with --md5 and --numbers (GLDv2's tar files)")
     _require_http_library()
-    from tfrecords_builder.download import download_photographs
+    if csv is not None:
+        from tfrecords_builder.download import download_photographs
 
-    _tell(download_photographs(DownloadConfig(csv=csv, out=out, fetch=fetch, retry_failed=reasons)), out)
+        _tell(download_photographs(DownloadConfig(csv=csv, out=out, fetch=fetch, retry_failed=reasons)), out)
+    else:
+        from tfrecords_builder.tar_download import TarConfig, download_archives
+
+        first, last = _parse_numbers(numbers)
+        config = TarConfig(archives=archives, md5=md5, first=first, last=last, out=out, fetch=fetch)
+        _tell(download_archives(config), out)
+
+
+def _parse_numbers(text: str) -> tuple[int, int]:
+    first, dash, last = text.partition("-")
+    if not (first.isdecimal() and (last.isdecimal() or not dash)):
+        raise ValueError(f"--numbers {text!r}: expected the numbers of archives such as 0-499 or 7")
+    return int(first), int(last or first)
 
 
 def _tell(result: "DownloadResult", out: Path) -> None:
@@ -89,7 +110,7 @@ def _tell(result: "DownloadResult", out: Path) -> None:
     if result.failed:
         reasons = ", ".join(f"{count} {reason}" for reason, count in result.reasons.items())
         raise Refused(
-            f"{result.failed} URLs ({reasons}) are listed in {out / FAILED_FILE}; {_RETRY} asks for them again"
+            f"{result.failed} failures ({reasons}) are listed in {out / FAILED_FILE}; {_RETRY} asks for URLs again"
         )
 
 

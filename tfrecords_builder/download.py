@@ -3,7 +3,7 @@
 import asyncio
 import csv
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from tfrecords_builder.atomic import atomic_write
 from tfrecords_builder.download_config import DownloadConfig
 from tfrecords_builder.download_failures import DownloadFailed, Failure
 from tfrecords_builder.fetch import Fetcher, MemorySink
-from tfrecords_builder.ledger import Ledger, Pending, open_ledger
+from tfrecords_builder.ledger import Failed, Ledger, Pending, open_ledger
 from tfrecords_builder.ledger_import import import_urls
 from tfrecords_builder.photograph_files import (
     StoredFile,
@@ -76,18 +76,18 @@ def download_photographs(config: DownloadConfig, *, clock: Clock | None = None) 
                 logger.info("download: %d of %d URLs were finished before", known, pending + known)
             state.skip(known)
             if pending:
-                _run(_fetch_all(config, ledger, state, clock))
+                run_loop(_fetch_all(config, ledger, state, clock))
         ledger.flush()
-        write_failed(config.out / FAILED_FILE, ledger)
+        write_failed(config.out / FAILED_FILE, ledger.failed())
         return DownloadResult(done=ledger.count("done"), reasons=ledger.reasons())
 
 
-def write_failed(path: Path, ledger: Ledger) -> None:
-    """Writes the URLs that gave no photograph: id, url, reason, detail, in the CSV's order."""
+def write_failed(path: Path, failed: Iterable[Failed]) -> None:
+    """Writes what gave no photograph: id, url, reason, detail."""
     with atomic_write(path, newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((ID, URL, REASON, DETAIL))
-        writer.writerows(ledger.failed())
+        writer.writerows(failed)
 
 
 def _forget_lost(ledger: Ledger, out: Path) -> None:
@@ -104,9 +104,10 @@ def _is_there(path: Path, size: int) -> bool:
         return False
 
 
-def _run(work: object) -> None:
+def run_loop(work: Coroutine[None, None, None]) -> None:
+    """Runs `work` to its end; of several errors at once, one is raised."""
     try:
-        asyncio.run(work)  # type: ignore[arg-type]
+        asyncio.run(work)
     except BaseExceptionGroup as group:
         # Several workers met the same full disk, or whatever it was: one of them tells.
         error: BaseException = group

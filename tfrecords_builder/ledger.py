@@ -29,9 +29,6 @@ CREATE TABLE IF NOT EXISTS photographs (
 );
 CREATE INDEX IF NOT EXISTS pending ON photographs (host, line) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS failed ON photographs (line) WHERE state = 'failed';
-CREATE TABLE IF NOT EXISTS archives (
-    name TEXT PRIMARY KEY, md5 TEXT, state TEXT NOT NULL, reason TEXT, detail TEXT, photographs INTEGER
-);
 """
 
 
