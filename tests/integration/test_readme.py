@@ -32,6 +32,8 @@ def test_command_and_options_exist(line: str) -> None:
     while hasattr(command, "commands"):
         assert rest[0] in command.commands, f"{line}: no command {rest[0]}"
         command, rest = command.commands[rest[0]], rest[1:]
+    # What follows a lone -- is Apache Beam's.
+    rest = rest[: rest.index("--")] if "--" in rest else rest
     known = {option for parameter in command.params for option in parameter.opts}
     for word in rest:
         assert not word.startswith("--") or word in known, f"{line}: no option {word}"
