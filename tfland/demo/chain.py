@@ -48,12 +48,12 @@ def run_chain(config: ChainConfig, out: Path, *, workers: int = 2) -> dict[str, 
     verifier = Verifier(config=config, layout=layout, out=out, workers=workers)
     for extractor in config.extractors:
         ledger.run(f"tune {extractor}", partial(verifier.tune, extractor))
-    gaps = verifier.validation_gaps()
+    areas = verifier.separation()
     # The first of equals, and the names are sorted: the choice never depends on the order in the YAML.
-    chosen = max(gaps, key=lambda name: gaps[name])
+    chosen = max(areas, key=lambda name: areas[name])
     ledger.run(f"verify test with {chosen}", lambda: verifier.verify_test(chosen))
     summary = summarise(config, layout.test, verifier, chosen)
-    summary |= {"gap_verified_validation": gaps, "seconds": ledger.seconds, "peak_memory_gib": ledger.peak_memory_gib}
+    summary |= {"validation_auc": areas, "seconds": ledger.seconds, "peak_memory_gib": ledger.peak_memory_gib}
     summary["report"] = str(verifier.write_report(chosen, summary))
     with atomic_write(out / SUMMARY_FILE) as file:
         json.dump(summary, file, indent=2)
@@ -87,7 +87,7 @@ def table_of(summary: Mapping[str, Any]) -> str:
         ("top-1 on landmark queries", f"{summary['top1']:.1%}"),
         ("distractors rejected", f"{summary['distractors_rejected']:.1%}"),
         ("true predictions kept", f"{summary['true_kept']:.1%}"),
-        ("local features (validation GAP)", _choice(summary)),
+        ("local features (validation AUC)", _choice(summary)),
         ("peak memory of one process", f"{summary['peak_memory_gib']:.1f} GiB"),
     ]
     rows += [(f"seconds: {name}", f"{value:.0f}") for name, value in summary["seconds"].items()]
@@ -97,5 +97,5 @@ def table_of(summary: Mapping[str, Any]) -> str:
 
 
 def _choice(summary: Mapping[str, Any]) -> str:
-    gaps = ", ".join(f"{name} {gap:.3f}" for name, gap in summary["gap_verified_validation"].items())
-    return f"{summary['extractor']} ({gaps})"
+    areas = ", ".join(f"{name} {area:.3f}" for name, area in summary["validation_auc"].items())
+    return f"{summary['extractor']} ({areas})"

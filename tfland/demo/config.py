@@ -25,7 +25,7 @@ class ChainConfig:
         held_out: without a validation.csv, the share of each landmark's training photographs that become validation
             queries; thresholds are tuned on them and never on the test queries.
         max_side: longest side of a photograph in the shards, in pixels.
-        extractors: local features to verify with; the one with the higher verified GAP on validation is used.
+        extractors: local features to verify with; the one that separates validation predictions best is used.
         index_images: photographs of the predicted landmark that a query is compared with, at most.
         residual_px: a match is an inlier if the affine map brings it this close to its partner; 20 in seed 003, less on
             photographs of a few hundred pixels a side.

@@ -10,7 +10,7 @@ SUMMARY = {
     "distractors_rejected": 0.9,
     "true_kept": 0.987,
     "extractor": "sift",
-    "gap_verified_validation": {"delf": 0.4, "sift": 0.6},
+    "validation_auc": {"delf": 0.4, "sift": 0.6},
     "peak_memory_gib": 2.41,
     "seconds": {"shards": 1.2, "train classifier": 99.9},
 }
@@ -23,5 +23,5 @@ def test_every_figure_has_a_line() -> None:
     assert found["GAP after verification"] == "0.610"
     assert found["gain, 95 % interval"] == "+0.110 (+0.050 to +0.200)"
     assert found["true predictions kept"] == "98.7%"
-    assert found["local features (validation GAP)"] == "sift (delf 0.400, sift 0.600)"
+    assert found["local features (validation AUC)"] == "sift (delf 0.400, sift 0.600)"
     assert found["seconds: all"] == "101"

@@ -34,14 +34,13 @@ def verifier(verify_world: SimpleNamespace, tmp_path: Path) -> Verifier:
 def test_tuned_thresholds_separate_the_tiny_world(verifier: Verifier, tmp_path: Path) -> None:
     verifier.tune("sift")
     assert load_thresholds(tmp_path / "thresholds_sift.yaml").extractor.startswith("rootsift")
-    gaps = verifier.validation_gaps()
-    assert list(gaps) == ["sift"]
+    # Every right prediction has more inliers than every wrong one.
+    assert verifier.separation() == {"sift": 1.0}
     verifier.verify_test("sift")
     table = verifier.read_test("sift")
     # The chain's settings reached the verification: two index images, however many a landmark has.
     assert table["images_compared"].max() == 2
     summary = summarise(verifier.config, verifier.layout.test, verifier, "sift")
-    assert summary["gap_verified"] == pytest.approx(gaps["sift"])
     # Both distractors and the wrong prediction go, the six right ones stay; one more query shows a landmark: `nothing`.
     assert summary["distractors_rejected"] >= 2 / 3
     assert summary["true_kept"] == 1.0
@@ -52,6 +51,8 @@ def test_tuned_thresholds_separate_the_tiny_world(verifier: Verifier, tmp_path: 
     assert f"{summary['gap_verified']:.3f}" in page.read_text()
 
 
-def test_untuned_extractors_cannot_be_chosen(verifier: Verifier) -> None:
+def test_untuned_extractors_can_neither_be_compared_nor_used(verifier: Verifier) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no .*verified.csv"):
+        verifier.separation()
     with pytest.raises(FileNotFoundError, match="thresholds_sift"):
-        verifier.validation_gaps()
+        verifier.verify_test("sift")
