@@ -21,6 +21,7 @@ from tfrecords_builder.config import BuildConfig
 from tfrecords_builder.ids import hash_ids, shuffled_order
 from tfrecords_builder.image_limits import ImageRefused
 from tfrecords_builder.images import locate
+from tfrecords_builder.label_space import require_labels_of
 from tfrecords_builder.labels import Labels, labels_of, read_labels
 from tfrecords_builder.manifest import FORMAT_VERSION
 from tfrecords_builder.schema import ID, LANDMARK, NO_LANDMARK_ID, TRAIN_SPLIT, shard_name
@@ -100,7 +101,7 @@ def plan_build(config: BuildConfig, *, look_for_photographs: bool = True) -> Bui
     """
     if look_for_photographs and not config.images.is_dir():
         raise NotADirectoryError(f"no folder of photographs at {config.images}")
-    photographs = select(read_photographs(config.csv), config.selection, config.seed)
+    photographs = select(read_photographs(config.csv, label_space=config.label_space), config.selection, config.seed)
     splits = divide(photographs, config.splits, config.seed, split_file=config.split_file, duplicates=config.duplicates)
     labels = _labels(config, splits)
     for rows in splits.values():
@@ -121,6 +122,8 @@ def build_identity(config: BuildConfig) -> dict[str, Any]:
         "labels": config.labels,
         "split_file": config.split_file,
         "duplicates": config.duplicates,
+        "attribution": config.attribution,
+        "categories": config.categories,
     }
     return {
         "format_version": FORMAT_VERSION,
@@ -137,6 +140,7 @@ def build_identity(config: BuildConfig) -> dict[str, Any]:
 
 def _labels(config: BuildConfig, splits: dict[str, pd.DataFrame]) -> Labels:
     if config.labels is not None:
+        require_labels_of(config.labels, config.label_space)
         return read_labels(config.labels)
     if TRAIN_SPLIT in splits:
         return labels_of(splits[TRAIN_SPLIT][LANDMARK].to_numpy())

@@ -14,6 +14,7 @@ from tfrecords_builder.atomic import atomic_write
 from tfrecords_builder.csv_table import first_bad, line_of, parse_integers, read_columns, read_header
 from tfrecords_builder.ids import ID_PATTERN, MAX_ID_LENGTH, bad_id_message
 from tfrecords_builder.ids import validate_id as validate_id
+from tfrecords_builder.label_space import LabelSpace, require_label_space
 from tfrecords_builder.schema import (
     ID,
     IMAGES,
@@ -31,7 +32,12 @@ _USAGES = ("Public", "Private", "Ignored")
 _NUMBER = r"[+\-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+\-]?[0-9]+)?"
 
 
-def read_photographs(path: Path | str, *, known_landmarks: Collection[int] | None = None) -> pd.DataFrame:
+def read_photographs(
+    path: Path | str,
+    *,
+    known_landmarks: Collection[int] | None = None,
+    label_space: LabelSpace = LabelSpace.TRAIN,
+) -> pd.DataFrame:
     """Returns the photographs of a CSV file, in its order.
 
     Args:
@@ -39,16 +45,19 @@ def read_photographs(path: Path | str, *, known_landmarks: Collection[int] | Non
             separated by spaces) or `id` (test.csv; url, author, license and title
             may follow). Further columns beside landmark_id are allowed and dropped.
         known_landmarks: the landmarks that may occur; None allows any.
+        label_space: what the landmark ids are of; see `label_space`.
 
     Returns:
         Columns id (text) and landmark_id (int64; NO_LANDMARK_ID in the form without landmarks).
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: the header is of none of these forms, or a row has a bad or repeated id, or a landmark that is not
-            an integer or not known.
+        ValueError: the file is of another label space, the header is of none of these forms, or a row has a bad or
+            repeated id, or a landmark that is not an integer or not known.
     """
     header = read_header(path)
+    if LANDMARK in header:
+        require_label_space(path, label_space)
     if LANDMARK in header and IMAGES in header:
         ids, landmarks, lines = _read_clean(path)
     elif LANDMARK in header:

@@ -15,6 +15,7 @@ from tfrecords_builder.cli_options import (
     Fold,
     Folds,
     ImagesPerClass,
+    LabelSpaceOption,
     LandmarkRange,
     Landmarks,
     MaxImages,
@@ -25,6 +26,7 @@ from tfrecords_builder.cli_options import (
     Split,
     SplitFile,
     TopClasses,
+    read_label_space,
     read_selection,
 )
 from tfrecords_builder.size_options import MaxAspect, MaxSide, Resize, Size, read_size
@@ -47,6 +49,14 @@ def shards(
         Path | None, typer.Option(help="labels.csv of the build whose classes to use.", metavar="CSV")
     ] = None,
     num_shards: Annotated[int, typer.Option(help="Files of each split; take several per worker.")] = 8,
+    label_space: LabelSpaceOption = "train",
+    attribution: Annotated[
+        Path | None,
+        typer.Option(help="train_attribution.csv: authors and licences go beside the shards.", metavar="CSV"),
+    ] = None,
+    categories: Annotated[
+        Path | None, typer.Option(help="train_label_to_category.csv: names of the classes.", metavar="CSV")
+    ] = None,
     max_side: MaxSide = 0,
     resize: Resize = "",
     size: Size = 0,
@@ -92,6 +102,9 @@ def shards(
         images=images,
         out=out,
         labels=labels,
+        label_space=read_label_space(label_space),
+        attribution=attribution,
+        categories=categories,
         selection=read_selection(
             min_images=min_images,
             max_images=max_images,

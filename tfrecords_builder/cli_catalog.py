@@ -11,6 +11,7 @@ from tfrecords_builder.cli_options import (
     Fold,
     Folds,
     ImagesPerClass,
+    LabelSpaceOption,
     LandmarkRange,
     Landmarks,
     MaxImages,
@@ -22,6 +23,7 @@ from tfrecords_builder.cli_options import (
     SplitFile,
     TopClasses,
     parse_bins,
+    read_label_space,
     read_selection,
 )
 from tfrecords_builder.terminal import Refused
@@ -47,10 +49,12 @@ def select(
             metavar="A,B,…",
         ),
     ] = "",
+    label_space: LabelSpaceOption = "train",
     seed: Seed = 0,
 ) -> None:
     """Write the rows of some classes, or some rows, to another CSV."""
     from tfrecords_builder.catalog import read_photographs, write_photographs
+    from tfrecords_builder.label_space import derived_name
     from tfrecords_builder.selection import class_size_bins
     from tfrecords_builder.selection import select as select_rows
 
@@ -64,11 +68,13 @@ def select(
         images_per_class=images_per_class,
         sample_images=sample_images,
     )
-    chosen = select_rows(read_photographs(csv), selection, seed)
+    space = read_label_space(label_space)
+    chosen = select_rows(read_photographs(csv, label_space=space), selection, seed)
     parts = (
         {out / f"{name}.csv": rows for name, rows in class_size_bins(chosen, parse_bins(bins)).items()} if bins else {}
     )
     for path, rows in (parts or {out: chosen}).items():
+        path = path.with_name(derived_name(path.name, space))
         write_photographs(path, rows)
         typer.echo(f"{path}: {len(rows)} photographs, {rows['landmark_id'].nunique()} landmarks")
 
@@ -81,18 +87,22 @@ def split(
     fold: Fold = None,
     split_file: SplitFile = None,
     duplicates: Duplicates = None,
+    label_space: LabelSpaceOption = "train",
     seed: Seed = 0,
 ) -> None:
     """Divide a CSV into train, validation, test …, class by class."""
     from tfrecords_builder.catalog import read_photographs, write_photographs
+    from tfrecords_builder.label_space import derived_name
     from tfrecords_builder.split_files import divide
     from tfrecords_builder.splits import parse_plan
 
     plan = parse_plan(split or [], folds=folds, fold=fold)
-    parts = divide(read_photographs(csv), plan, seed, split_file=split_file, duplicates=duplicates)
+    space = read_label_space(label_space)
+    parts = divide(read_photographs(csv, label_space=space), plan, seed, split_file=split_file, duplicates=duplicates)
     for name, rows in parts.items():
-        write_photographs(out / f"{name}.csv", rows)
-        typer.echo(f"{out / name}.csv: {len(rows)} photographs, {rows['landmark_id'].nunique()} landmarks")
+        path = out / derived_name(f"{name}.csv", space)
+        write_photographs(path, rows)
+        typer.echo(f"{path}: {len(rows)} photographs, {rows['landmark_id'].nunique()} landmarks")
 
 
 def duplicates(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from tfrecords_builder.label_space import LabelSpace
     from tfrecords_builder.selection import Selection
 
 Csv = Annotated[Path, typer.Option(help="id,landmark_id | id,url,landmark_id | landmark_id,images | id", metavar="CSV")]
@@ -16,6 +17,12 @@ Split = Annotated[
         help="NAME for a single split; else NAME=FRACTION such as validation=0.1 (repeat it; the rest is train), "
         "and at most one NAME=class-size (25 % of classes below 10 photographs, 5 % up to 100, 1 % above).",
         metavar="NAME[=…]",
+    ),
+]
+LabelSpaceOption = Annotated[
+    str,
+    typer.Option(
+        help="index for index_image_to_landmark.csv, whose landmark ids mean others than train's.", metavar="SPACE"
     ),
 ]
 MinImages = Annotated[int, typer.Option(help="Keep classes of at least N photographs; 0 keeps all.", metavar="N")]
@@ -77,6 +84,19 @@ def read_selection(
         images_per_class=images_per_class,
         sample_images=sample_images,
     )
+
+
+def read_label_space(text: str) -> "LabelSpace":
+    """Returns the label space of a name.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    from tfrecords_builder.label_space import LabelSpace
+
+    if text not in list(LabelSpace):
+        raise ValueError(f"--label-space {text!r}: choose {' or '.join(LabelSpace)}")
+    return LabelSpace(text)
 
 
 def parse_bins(text: str) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tfrecords_builder.image_limits import DEFAULT_LIMITS, ImageLimits
+from tfrecords_builder.label_space import LabelSpace
 from tfrecords_builder.resizing import ResizeMode
 from tfrecords_builder.schema import MAX_SHARDS
 from tfrecords_builder.selection import EVERYTHING, Selection
@@ -12,7 +13,18 @@ from tfrecords_builder.settings_tree import from_tree, to_tree
 from tfrecords_builder.splits import ONLY_TRAIN, SplitPlan
 
 # Where things lie and how fast they are done; what was read from there is in the build's identity as sha256.
-_NOT_SETTINGS = ("csv", "images", "out", "labels", "split_file", "duplicates", "workers", "resume")
+_NOT_SETTINGS = (
+    "csv",
+    "images",
+    "out",
+    "labels",
+    "split_file",
+    "duplicates",
+    "attribution",
+    "categories",
+    "workers",
+    "resume",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +37,9 @@ class BuildConfig:
         out: folder of the shards.
         labels: labels.csv of the build whose classes this one shares; needed where there is no split train. None
             numbers the classes of train by ascending landmark id.
+        label_space: what the landmark ids of `csv` are of; index_image_to_landmark.csv is of INDEX.
+        attribution: train_attribution.csv, of which the rows of the records become attribution.csv; None for none.
+        categories: train_label_to_category.csv, of which the classes' rows become categories.csv; None for none.
         selection: classes to keep.
         splits: parts to divide into.
         split_file: id,split: which photograph is in which part, in place of `splits`.
@@ -43,6 +58,9 @@ class BuildConfig:
     images: Path
     out: Path
     labels: Path | None = None
+    label_space: LabelSpace = LabelSpace.TRAIN
+    attribution: Path | None = None
+    categories: Path | None = None
     selection: Selection = EVERYTHING
     splits: SplitPlan = ONLY_TRAIN
     split_file: Path | None = None

@@ -1,14 +1,24 @@
 """Reads CSV files of millions of rows, with errors that name file, line and value."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 _HEADER_LINES = 1
 _INT64_DIGITS = 18
+_READING: dict[str, Any] = {
+    "dtype": str,
+    "header": 0,
+    "index_col": False,
+    "keep_default_na": False,
+    "skip_blank_lines": False,
+    "encoding": "utf-8-sig",
+}
 
 
 def read_header(path: Path | str) -> list[str]:
@@ -44,27 +54,52 @@ def read_columns(path: Path | str, columns: Sequence[str], *, allow_empty: bool 
         ValueError: a column is missing, there are no rows or ones with too many fields, or the text is not
             UTF-8.
     """
-    path = Path(path)
+    header = _checked_header(path, columns)
+    with _errors_of(path, header):
+        table = pd.read_csv(path, names=header, **_READING)
+    if table.empty and not allow_empty:
+        raise ValueError(f"{path} has a header ({','.join(header)}) and no rows")
+    return table[list(columns)]
+
+
+def read_pieces(path: Path | str, columns: Sequence[str], *, rows: int = 200_000) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Yields the named columns of a CSV file as text, some rows at a time, each with the number of its first row.
+
+    Args:
+        path: the file.
+        columns: the columns, which its header must name.
+        rows: of a piece.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a column is missing, a row has too many fields, or the text is not UTF-8.
+    """
+    header = _checked_header(path, columns)
+    start = 0
+    with _errors_of(path, header), pd.read_csv(path, names=header, chunksize=rows, **_READING) as pieces:
+        for piece in pieces:
+            yield start, piece[list(columns)]
+            start += len(piece)
+
+
+def _checked_header(path: Path | str, columns: Sequence[str]) -> list[str]:
     header = read_header(path)
     missing = [column for column in columns if column not in header]
     if missing:
         raise ValueError(f"{path} has no column {', '.join(missing)}; its header is {','.join(header)}")
     if len(set(header)) != len(header):
         raise ValueError(f"{path} names a column twice: its header is {','.join(header)}")
+    return header
+
+
+@contextmanager
+def _errors_of(path: Path | str, header: list[str]) -> Iterator[None]:
+    """Makes pandas' errors and warnings ours."""
     try:
         with warnings.catch_warnings():
             # A row with more fields than the header would only be warned about, and cut.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(
-                path,
-                dtype=str,
-                names=header,
-                header=0,
-                index_col=False,
-                keep_default_na=False,
-                skip_blank_lines=False,
-                encoding="utf-8-sig",
-            )
+            yield
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text: {error}") from error
     except pd.errors.ParserWarning as error:
@@ -72,9 +107,6 @@ def read_columns(path: Path | str, columns: Sequence[str], *, allow_empty: bool 
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         raise ValueError(f"{path} is not a well-formed CSV file: {reason}") from error
-    if table.empty and not allow_empty:
-        raise ValueError(f"{path} has a header ({','.join(header)}) and no rows")
-    return table[list(columns)]
 
 
 def line_of(row: int) -> int:

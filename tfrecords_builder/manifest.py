@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,8 @@ class Manifest:
         labels_sha256: `Labels.digest`.
         shards: all files, by name.
         refusals: photographs refused, by reason.
+        attribution: of attribution.csv: sha256, records, missing, licenses; empty if there is none.
+        categories: of categories.csv: sha256, named, unnamed; empty if there is none.
     """
 
     format_version: int
@@ -74,6 +76,8 @@ class Manifest:
     labels_sha256: str
     shards: tuple[ShardEntry, ...]
     refusals: dict[str, int]
+    attribution: dict[str, Any] = field(default_factory=dict)
+    categories: dict[str, Any] = field(default_factory=dict)
 
     def records(self, split: str | None = None) -> int:
         """Returns the number of photographs in the shards of one split, or of all."""
@@ -129,7 +133,8 @@ def read_manifest(folder: Path | str) -> Manifest:
         raise ValueError(f"{path} is not of format version {FORMAT_VERSION}; build the shards again")
     try:
         shards = tuple(ShardEntry(**shard) for shard in content["shards"])
-        wanted = {field.name: content[field.name] for field in fields(Manifest)}
+        content = {"attribution": {}, "categories": {}, **content}
+        wanted = {each.name: content[each.name] for each in fields(Manifest)}
         for shard in shards:
             parse_shard_name(shard.name)
         return Manifest(**{**wanted, "shards": shards})

@@ -34,6 +34,11 @@ REASON = "reason"
 DETAIL = "detail"
 SPLIT = "split"
 GROUP = "group"
+CATEGORY = "category"
+AUTHOR = "author"
+LICENSE = "license"
+TITLE = "title"
+ATTRIBUTION_COLUMNS = (ID, URL, AUTHOR, LICENSE, TITLE)
 
 # Label and landmark of a photograph that shows no landmark, or whose landmark is not known.
 NO_LANDMARK_LABEL = -1
@@ -43,6 +48,8 @@ NO_LANDMARK_ID = -1
 MANIFEST_FILE = "manifest.json"
 LABELS_FILE = "labels.csv"
 REFUSED_FILE = "refused.csv"
+ATTRIBUTION_FILE = "attribution.csv"
+CATEGORIES_FILE = "categories.csv"
 
 # Files beside a catalogue.
 DUPLICATES_FILE = "duplicates.csv"

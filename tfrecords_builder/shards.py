@@ -5,7 +5,7 @@ An image's shard, and its place in it, follow from its id and the seed alone.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,19 @@ import pandas as pd
 
 from tfrecords_builder.build_plan import BuildPlan, plan_build
 from tfrecords_builder.build_state import BuildState, open_state
+from tfrecords_builder.companions import write_attribution, write_categories
 from tfrecords_builder.config import BuildConfig
 from tfrecords_builder.image_limits import ImageRefused, Refusal
 from tfrecords_builder.images import locate
 from tfrecords_builder.labels import Labels, write_labels
-from tfrecords_builder.manifest import Manifest, count_reasons, fingerprint_of, write_manifest, write_refused
+from tfrecords_builder.manifest import (
+    Manifest,
+    RefusedImage,
+    count_reasons,
+    fingerprint_of,
+    write_manifest,
+    write_refused,
+)
 from tfrecords_builder.schema import ID, LABELS_FILE, LANDMARK, MANIFEST_FILE, TRAIN_SPLIT
 from tfrecords_builder.shard_writer import ShardResult, write_shard
 from tfrecords_builder.terminal import Progress, progress
@@ -96,6 +104,9 @@ def finish_build(plan: BuildPlan, results: Sequence[ShardResult]) -> Manifest:
     labels = _count_records(plan.splits, plan.labels, {image.id for image in refused})
     write_labels(out / LABELS_FILE, labels)
     write_refused(out, refused)
+    sources = plan.config
+    attribution = write_attribution(out, sources.attribution, _written(plan, refused)) if sources.attribution else {}
+    categories = write_categories(out, sources.categories, labels) if sources.categories else {}
     manifest = Manifest(
         **plan.identity,
         fingerprint=fingerprint_of(plan.identity),
@@ -103,6 +114,8 @@ def finish_build(plan: BuildPlan, results: Sequence[ShardResult]) -> Manifest:
         labels_sha256=labels.digest(),
         shards=tuple(sorted((result.entry for result in results), key=lambda entry: entry.name)),
         refusals=count_reasons(refused),
+        attribution=attribution,
+        categories=categories,
     )
     write_manifest(out, manifest)
     return manifest
@@ -111,6 +124,11 @@ def finish_build(plan: BuildPlan, results: Sequence[ShardResult]) -> Manifest:
 def _skip(shown: Progress, results: list[ShardResult]) -> None:
     shown.skip(sum(result.entry.records + result.entry.refused for result in results))
     shown.advance(0, refused=sum(result.entry.refused for result in results))
+
+
+def _written(plan: BuildPlan, refused: Sequence[RefusedImage]) -> Iterator[str]:
+    left_out = {image.id for image in refused}
+    return (image_id for rows in plan.splits.values() for image_id in rows[ID] if image_id not in left_out)
 
 
 def _count_records(splits: dict[str, pd.DataFrame], labels: Labels, refused: set[str]) -> Labels:
