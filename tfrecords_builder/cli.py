@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from tfrecords_builder.cli_catalog import catalog, select, split
 from tfrecords_builder.cli_catalog import duplicates as find_duplicates
-from tfrecords_builder.cli_catalog import select, split
 from tfrecords_builder.cli_check import check, stats
 from tfrecords_builder.cli_download import DownloadCommand, download
 from tfrecords_builder.cli_options import (
@@ -136,6 +136,7 @@ def shards(
 
 
 app.command(cls=DownloadCommand)(download)
+app.command()(catalog)
 app.command()(select)
 app.command()(split)
 app.command("duplicates")(find_duplicates)

@@ -1,4 +1,4 @@
-"""The commands that work on catalogues: `build select | split | duplicates`."""
+"""The commands that work on catalogues: `build catalog | select | split | duplicates`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +28,22 @@ from tfrecords_builder.cli_options import (
 )
 from tfrecords_builder.terminal import Refused
 from tfrecords_builder.workers_option import Workers, processes
+
+
+def catalog(
+    images: Annotated[Path, typer.Option(help="A folder for each class, or one flat folder.", metavar="DIR")],
+    out: Annotated[Path, typer.Option(help="Folder for catalogue.csv, categories.csv and images/.", metavar="DIR")],
+    categories: Annotated[
+        Path | None, typer.Option(help="categories.csv of an earlier folder, whose landmark ids to use.", metavar="CSV")
+    ] = None,
+) -> None:
+    """Make a catalogue of a folder of photographs; they are linked, not copied, to where the others look."""
+    from tfrecords_builder.folder_catalog import write_folder_catalog
+    from tfrecords_builder.schema import CATALOGUE_FILE
+
+    found = write_folder_catalog(images, out, categories)
+    counts = f"{len(found.photographs)} photographs, {len(found.categories)} landmarks"
+    typer.echo(f"{out / CATALOGUE_FILE}: {counts}")
 
 
 def select(

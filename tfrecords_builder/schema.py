@@ -51,7 +51,8 @@ REFUSED_FILE = "refused.csv"
 ATTRIBUTION_FILE = "attribution.csv"
 CATEGORIES_FILE = "categories.csv"
 
-# Files beside a catalogue.
+# Catalogues that this tool writes, and files beside them.
+CATALOGUE_FILE = "catalogue.csv"
 DUPLICATES_FILE = "duplicates.csv"
 # Beside downloaded photographs.
 FAILED_FILE = "failed.csv"
