@@ -18,15 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from tfrecords_builder.build_plan import BuildPlan, plan_build
-from tfrecords_builder.build_state import STATE_FOLDER, BuildState, open_state
+from tfrecords_builder.build_state import PLAN_FOLDER, STATE_FOLDER, BuildState, open_state
 from tfrecords_builder.config import BuildConfig
 from tfrecords_builder.manifest import Manifest, read_json, write_json
 from tfrecords_builder.schema import LABELS_FILE, MANIFEST_FILE, REFUSED_FILE, offsets_name
 from tfrecords_builder.settings_tree import from_tree, to_tree
 from tfrecords_builder.shard_writer import ShardResult, ShardTask, write_shard
 from tfrecords_builder.shards import finish_build, finished_shards
-
-_PLAN_FOLDER = f"{STATE_FOLDER}/plan"
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +56,7 @@ def build_with_beam(config: BuildConfig, arguments: Sequence[str]) -> Manifest:
             _lay_out(local, config.out, done)
             _run_pipeline(missing, address(config.out), arguments)
         finally:
-            shutil.rmtree(folder / _PLAN_FOLDER, ignore_errors=True)
+            shutil.rmtree(folder / PLAN_FOLDER, ignore_errors=True)
         if folder != config.out:
             _fetch_notes(config.out, folder)
         manifest = finish_build(local, [_result(state, name) for name in plan.names])
@@ -66,7 +64,7 @@ def build_with_beam(config: BuildConfig, arguments: Sequence[str]) -> Manifest:
             # The manifest last: where it is, all is.
             for name in (f"{STATE_FOLDER}/settings.json", LABELS_FILE, REFUSED_FILE, MANIFEST_FILE):
                 _upload(folder / name, f"{address(config.out)}/{name}")
-            _delete(f"{address(config.out)}/{_PLAN_FOLDER}")
+            _delete(f"{address(config.out)}/{PLAN_FOLDER}")
         return manifest
 
 
@@ -89,8 +87,8 @@ def write_planned_shard(name: str, out: str) -> str:
             folder = Path(out)
         else:
             folder = Path(scratch) / "out"
-            _download(f"{out}/{_PLAN_FOLDER}/{name}.json", folder / _PLAN_FOLDER / f"{name}.json")
-        task = from_tree(ShardTask, read_json(folder / _PLAN_FOLDER / f"{name}.json"))
+            _download(f"{out}/{PLAN_FOLDER}/{name}.json", folder / PLAN_FOLDER / f"{name}.json")
+        task = from_tree(ShardTask, read_json(folder / PLAN_FOLDER / f"{name}.json"))
         if is_remote(task.images):
             photographs = Path(scratch) / "images"
             _fetch_photographs(address(task.images), task.image_ids, photographs)
@@ -158,14 +156,14 @@ def _local_folder(out: Path) -> Iterator[Path]:
 def _lay_out(plan: BuildPlan, out: Path, done: Container[str]) -> None:
     """Writes the task of each missing shard where the workers find it."""
     folder = plan.config.out
-    (folder / _PLAN_FOLDER).mkdir(parents=True, exist_ok=True)
+    (folder / PLAN_FOLDER).mkdir(parents=True, exist_ok=True)
     if folder != out:
-        _make_folder(f"{address(out)}/{_PLAN_FOLDER}")
+        _make_folder(f"{address(out)}/{PLAN_FOLDER}")
     for task in plan.tasks(done):
-        path = folder / _PLAN_FOLDER / f"{task.name}.json"
+        path = folder / PLAN_FOLDER / f"{task.name}.json"
         write_json(path, to_tree(task))
         if folder != out:
-            _upload(path, f"{address(out)}/{_PLAN_FOLDER}/{path.name}")
+            _upload(path, f"{address(out)}/{PLAN_FOLDER}/{path.name}")
 
 
 def _finished_there(plan: BuildPlan, state: BuildState, out: Path) -> dict[str, ShardResult]:

@@ -5,6 +5,7 @@
 
 import fcntl
 import logging
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,6 +17,9 @@ from tfrecords_builder.schema import MANIFEST_FILE, offsets_name
 from tfrecords_builder.shard_writer import ShardResult
 
 STATE_FOLDER = ".build"
+# Of a repair and of a Beam pipeline while they run.
+REPAIR_FOLDER = f"{STATE_FOLDER}/repair"
+PLAN_FOLDER = f"{STATE_FOLDER}/plan"
 _SETTINGS = "settings.json"
 _LOCK = "lock"
 
@@ -49,6 +53,8 @@ class BuildState:
         # Left by a run that was killed while it wrote; the lock says that nobody writes now.
         for leftover in [*self._out.glob(".*.partial"), *self._folder.glob(".*.partial")]:
             leftover.unlink()
+        for folder in (REPAIR_FOLDER, PLAN_FOLDER):
+            shutil.rmtree(self._out / folder, ignore_errors=True)
 
     def adopt(self, settings: dict[str, Any]) -> None:
         """Takes a finished build, whose notes are lost or damaged, for one with these settings."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tfrecords_builder.build_plan import BuildPlan, plan_build
-from tfrecords_builder.build_state import STATE_FOLDER, BuildState, differences, open_state
+from tfrecords_builder.build_state import REPAIR_FOLDER, STATE_FOLDER, BuildState, differences, open_state
 from tfrecords_builder.check_shard import ShardCheck, check_shard, hash_of_ids
 from tfrecords_builder.config import BuildConfig
 from tfrecords_builder.csv_table import read_columns
@@ -25,8 +25,6 @@ from tfrecords_builder.shard_writer import ShardResult, ShardTask, write_shard
 from tfrecords_builder.shards import finish_build
 from tfrecords_builder.terminal import CheckFailed, progress
 from tfrecords_builder.workers import Tick, run_tasks
-
-_STAGING = f"{STATE_FOLDER}/repair"
 
 logger = logging.getLogger(__name__)
 
@@ -105,8 +103,7 @@ def repair_shards(
         plan = _plan_again(identity, config)
         state.adopt(identity)
         state.claim(plan.identity)
-        staging = folder / _STAGING
-        shutil.rmtree(staging, ignore_errors=True)
+        staging = folder / REPAIR_FOLDER
         try:
             outcomes = _carry_out(plan, state, manifest, staging)
             _replace(folder, staging, state, outcomes)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tfrecords_builder.build_state import open_state
+from tfrecords_builder.build_state import differences, open_state
 from tfrecords_builder.manifest import RefusedImage, ShardEntry
 from tfrecords_builder.schema import offsets_name
 from tfrecords_builder.shard_writer import ShardResult
@@ -84,8 +84,12 @@ def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
         for folder in (tmp_path, tmp_path / ".build"):
             (folder / f".{NAME}.x7.partial").write_bytes(b"half")
         (tmp_path / "notes.txt").write_text("the user's own")
+        for folder in (".build/repair", ".build/plan"):
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / NAME).write_bytes(b"of a killed repair or pipeline")
         state.claim(SETTINGS)
     assert not list(tmp_path.rglob("*.partial"))
+    assert not list(tmp_path.rglob(NAME))
     assert (tmp_path / "notes.txt").exists()
 
 
@@ -93,3 +97,28 @@ def test_state_is_readable(tmp_path):
     with open_state(tmp_path) as state:
         state.finish(RESULT)
     assert json.loads((tmp_path / f".build/{NAME}.json").read_text())["entry"]["records"] == 1
+
+
+def test_settings_can_be_read_and_given_back(tmp_path):
+    with open_state(tmp_path) as state:
+        assert state.settings() is None
+        state.adopt(SETTINGS)
+        assert state.settings() == SETTINGS
+        state.adopt({"other": 1})
+        assert state.settings() == SETTINGS
+        (tmp_path / ".build/settings.json").write_text("{")
+        assert state.settings() is None
+        state.adopt(SETTINGS)
+        assert state.settings() == SETTINGS
+
+
+def test_a_damaged_note_is_named(tmp_path):
+    with open_state(tmp_path) as state:
+        (tmp_path / f".build/{NAME}.json").write_text('{"entry": {}, "refused": []}')
+        with pytest.raises(ValueError, match=f"{NAME}.json is damaged: .*; delete it and run the build again"):
+            state.noted(NAME)
+
+
+def test_differences_are_named():
+    there, here = {"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}, "d": 4}
+    assert differences(there, here) == "a.b was 1 and is 3; d was 'absent' and is 4"
