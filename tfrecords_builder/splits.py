@@ -136,16 +136,18 @@ def assign_splits(
     """
     if len(plan.all_names) == 1:
         return np.zeros(len(photographs), np.int8)
-    _, classes, sizes = np.unique(photographs[LANDMARK].to_numpy(), return_inverse=True, return_counts=True)
-    ids = photographs[ID].tolist()
+    landmarks, ids = photographs[LANDMARK].to_numpy(), photographs[ID].tolist()
+    _, sizes = np.unique(landmarks, return_counts=True)
     counts = apportion(sizes, plan)
+    parts = np.full(len(ids), -1, np.int8)
     if groups is None:
-        parts = np.full(len(ids), -1, np.int8)
+        order = shuffled_order(ids, landmarks, seed, "split")
     else:
+        _, classes = np.unique(landmarks, return_inverse=True)
         parts, counts = place_groups(ids, classes, groups, counts, seed)
-    rows = np.flatnonzero(parts < 0)
+        rows = np.flatnonzero(parts < 0)
+        order = rows[shuffled_order([ids[row] for row in rows.tolist()], landmarks[rows], seed, "split")]
     # Rows sorted by class, shuffled within it: the first counts[0] of a class go to part 0, and so on.
-    order = rows[shuffled_order([ids[row] for row in rows.tolist()], classes[rows], seed, "split")]
     numbers = np.tile(np.arange(counts.shape[1], dtype=np.int8), len(sizes))
     parts[order] = np.repeat(numbers, counts.ravel())
     return parts if plan.fold is None else (parts == plan.fold).astype(np.int8)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfrecords_builder.apportion import apportion_by_class_size, apportion_folds, round_to_sum
@@ -8,6 +8,7 @@ from tfrecords_builder.apportion import apportion_by_class_size, apportion_folds
 SIZES = st.lists(st.integers(0, 60), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(SIZES, st.integers(2, 11))
 def test_folds_differ_by_at_most_one_photograph(sizes, folds):
     counts = apportion_folds(np.array(sizes), folds)
@@ -16,6 +17,7 @@ def test_folds_differ_by_at_most_one_photograph(sizes, folds):
     assert np.ptp(counts.sum(axis=0)) <= 1
 
 
+@settings(deadline=None)
 @given(SIZES, st.integers(2, 11))
 def test_folds_are_dealt_like_cards(sizes, folds):
     expected, turn = np.zeros((len(sizes), folds), int), 0

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfrecords_builder.splits import SplitPlan, assign_splits, parse_plan
@@ -25,6 +25,7 @@ def cases(draw):
     return catalogue(landmarks), np.array(groups, np.int64)
 
 
+@settings(deadline=None)
 @given(cases(), st.sampled_from([SEED_002, SplitPlan(folds=4), parse_plan(["test=class-size"])]))
 def test_groups_are_whole_and_every_photograph_has_a_part(case, plan):
     table, groups = case
@@ -34,6 +35,7 @@ def test_groups_are_whole_and_every_photograph_has_a_part(case, plan):
         assert len(set(parts[groups == group])) == 1
 
 
+@settings(deadline=None)
 @given(cases())
 def test_every_class_can_be_trained(case):
     table, groups = case
@@ -41,6 +43,7 @@ def test_every_class_can_be_trained(case):
     assert set(table["landmark_id"][parts == 0]) == set(table["landmark_id"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(2, 6), min_size=1, max_size=6), st.integers(0, 40))
 def test_a_class_of_three_units_and_more_is_in_every_part(sizes, alone):
     groups = grouped(*sizes, alone=alone)
