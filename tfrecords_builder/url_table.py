@@ -1,6 +1,7 @@
 """Reads the URLs of a CSV file row by row: GLDv2's train.csv has four million, which need not be in memory."""
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,9 @@ from tfrecords_builder.schema import ID, URL
 
 _SCHEMES = ("http", "https")
 _MAX_URL_LENGTH = 8000
+# Nearly every URL: neither port nor user nor brackets. The standard library takes eight times as long, half a minute
+# for GLDv2.
+_PLAIN_URL = re.compile(r"https?://([A-Za-z0-9.\-]+)(?:/[!-~]*)?")
 
 
 class UrlRow(NamedTuple):
@@ -61,6 +65,9 @@ def host_of(url: str) -> str:
     """
     if len(url) > _MAX_URL_LENGTH:
         raise DownloadFailed(Failure.BAD_URL, f"{len(url)} characters, at most {_MAX_URL_LENGTH} are asked for")
+    plain = _PLAIN_URL.fullmatch(url)
+    if plain is not None:
+        return plain[1].lower()
     try:
         parts = urlsplit(url)
         host = parts.hostname

@@ -38,7 +38,6 @@ def get(tmp_path, clock):
             "private_networks": parse_networks(["127.0.0.1"]),
             "rate": 1000.0,
             "per_host": 4,
-            "read_s": 0.3,
             "attempts": 2,
             **changes,
         }

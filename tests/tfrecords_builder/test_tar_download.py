@@ -45,7 +45,6 @@ def get(server, clock, tmp_path):
             contact="https://example.org/bot",
             private_networks=parse_networks(["127.0.0.1"]),
             rate=1000.0,
-            read_s=0.3,
             attempts=2,
         )
         settings = {"archives": server.url("/train"), "md5": server.url("/md5/"), "first": 0, "last": 2, **changes}

@@ -1,3 +1,5 @@
+from urllib.parse import urlsplit
+
 import pytest
 
 from tfrecords_builder.download_failures import DownloadFailed
@@ -37,6 +39,11 @@ def test_rows_come_one_by_one_with_their_lines(tmp_path):
 def test_files_that_are_not_as_they_should_be(tmp_path, text, message):
     with pytest.raises(ValueError, match=message):
         list(read_urls(write(tmp_path, text)))
+
+
+@pytest.mark.parametrize("url", ["http://A.example", "https://a-b.example/x@y:z/[q]?u=1#f", "http://a.example./é"])
+def test_hosts_are_those_of_the_standard_library(url):
+    assert host_of(url) == urlsplit(url).hostname
 
 
 def test_hosts():
