@@ -11,6 +11,7 @@ from pathlib import Path
 from delf_verify import feature_store
 from delf_verify.features import LocalFeatures
 from tfrecords_builder import build_state, manifest, schema
+from tfrecords_builder.companions import ATTRIBUTION_COLUMNS
 from tfrecords_builder.config import BuildConfig
 from tfrecords_builder.download_failures import Failure
 from tfrecords_builder.example_proto import decode_example
@@ -156,11 +157,19 @@ def state_section() -> list[str]:
 
 
 def others_section() -> list[str]:
-    """Returns the section on tables beside catalogues and photographs."""
+    """Returns the section on further tables, of builds, catalogues and photographs."""
     failures = ", ".join(f"`{failure.value}`" for failure in Failure)
     duplicates, failed = schema.DUPLICATES_FILE, schema.FAILED_FILE
+    columns = ", ".join(f"`{column}`" for column in ATTRIBUTION_COLUMNS)
+    names = f"`{schema.LANDMARK}`, `{schema.CATEGORY}`"
     return [
-        f"## {duplicates}, {failed}",
+        "## Further tables",
+        "",
+        f"`{schema.ATTRIBUTION_FILE}` ({columns}): author and licence of each record, in a build that was given them.",
+        "",
+        f"`{schema.CATEGORIES_FILE}` ({names}): names of landmarks, in a build that was given them.",
+        "",
+        f"`{schema.CATALOGUE_FILE}` (`{schema.ID}`, `{schema.LANDMARK}`): what `build catalog` makes of a folder.",
         "",
         f"`{duplicates}` (`{schema.ID}`, `{schema.GROUP}`): photographs that show the same picture share a group.",
         "",

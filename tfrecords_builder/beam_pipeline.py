@@ -21,7 +21,14 @@ from tfrecords_builder.build_plan import BuildPlan, plan_build
 from tfrecords_builder.build_state import PLAN_FOLDER, STATE_FOLDER, BuildState, open_state
 from tfrecords_builder.config import BuildConfig
 from tfrecords_builder.manifest import Manifest, read_json, write_json
-from tfrecords_builder.schema import LABELS_FILE, MANIFEST_FILE, REFUSED_FILE, offsets_name
+from tfrecords_builder.schema import (
+    ATTRIBUTION_FILE,
+    CATEGORIES_FILE,
+    LABELS_FILE,
+    MANIFEST_FILE,
+    REFUSED_FILE,
+    offsets_name,
+)
 from tfrecords_builder.settings_tree import from_tree, to_tree
 from tfrecords_builder.shard_writer import ShardResult, ShardTask, write_shard
 from tfrecords_builder.shards import finish_build, finished_shards
@@ -62,7 +69,8 @@ def build_with_beam(config: BuildConfig, arguments: Sequence[str]) -> Manifest:
         manifest = finish_build(local, [_result(state, name) for name in plan.names])
         if folder != config.out:
             # The manifest last: where it is, all is.
-            for name in (f"{STATE_FOLDER}/settings.json", LABELS_FILE, REFUSED_FILE, MANIFEST_FILE):
+            tables = [name for name in (ATTRIBUTION_FILE, CATEGORIES_FILE) if (folder / name).exists()]
+            for name in (f"{STATE_FOLDER}/settings.json", LABELS_FILE, REFUSED_FILE, *tables, MANIFEST_FILE):
                 _upload(folder / name, f"{address(config.out)}/{name}")
             _delete(f"{address(config.out)}/{PLAN_FOLDER}")
         return manifest

@@ -1,5 +1,6 @@
 """Are these shards what they claim to be: every CRC, every image, every label, every number in the manifest."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,17 @@ from tfrecords_builder.csv_table import read_columns
 from tfrecords_builder.image_limits import ImageLimits, Refusal
 from tfrecords_builder.labels import Labels, read_labels
 from tfrecords_builder.manifest import MANIFEST_FILE, Manifest, fingerprint_of, read_manifest
-from tfrecords_builder.schema import ID, LABELS_FILE, REASON, REFUSED_FILE, TRAIN_SPLIT, parse_shard_name, shard_name
+from tfrecords_builder.schema import (
+    ATTRIBUTION_FILE,
+    CATEGORIES_FILE,
+    ID,
+    LABELS_FILE,
+    REASON,
+    REFUSED_FILE,
+    TRAIN_SPLIT,
+    parse_shard_name,
+    shard_name,
+)
 from tfrecords_builder.settings_tree import from_tree
 from tfrecords_builder.terminal import CheckFailed, progress
 from tfrecords_builder.workers import run_tasks
@@ -88,6 +99,11 @@ def check_files(folder: Path, manifest: Manifest) -> Iterator[Problem]:
         yield Problem(file=name, text="is missing; run the build again")
     for name in sorted(present - listed):
         yield Problem(file=name, text="is not in the manifest")
+    for name, said in ((ATTRIBUTION_FILE, manifest.attribution), (CATEGORIES_FILE, manifest.categories)):
+        if said and not (folder / name).is_file():
+            yield Problem(file=name, text="is missing; run the build again")
+        elif said and hashlib.sha256((folder / name).read_bytes()).hexdigest() != said["sha256"]:
+            yield Problem(file=name, text="its sha256 is not the manifest's")
 
 
 def _check_manifest(manifest: Manifest, labels: Labels) -> Iterator[Problem]:

@@ -27,6 +27,8 @@ def check(
     ] = None,
     split_file: Annotated[Path | None, typer.Option(help="For --repair: likewise.", metavar="CSV")] = None,
     duplicates: Annotated[Path | None, typer.Option(help="For --repair: likewise.", metavar="CSV")] = None,
+    attribution: Annotated[Path | None, typer.Option(help="For --repair: likewise.", metavar="CSV")] = None,
+    categories: Annotated[Path | None, typer.Option(help="For --repair: likewise.", metavar="CSV")] = None,
     workers: Workers = 0,
 ) -> None:
     """Read every record and decode every image; exit code 1 and a list if anything is wrong."""
@@ -34,7 +36,7 @@ def check(
     from tfrecords_builder.repair import repair_shards
 
     if not repair:
-        if csv or images or labels or split_file or duplicates:
+        if any((csv, images, labels, split_file, duplicates, attribution, categories)):
             raise ValueError("--csv, --images and further inputs are for --repair: a check needs the folder alone")
         manifest = require_sound(folder, workers=processes(workers), sample=sample, seed=seed)
         typer.echo(f"{folder}: {manifest.records()} records in {len(manifest.shards)} shards are sound")
@@ -50,6 +52,8 @@ def check(
         labels=labels,
         split_file=split_file,
         duplicates=duplicates,
+        attribution=attribution,
+        categories=categories,
         workers=processes(workers),
     )
     for name in done.rebuilt:

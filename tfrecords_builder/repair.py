@@ -62,6 +62,8 @@ def repair_shards(
     labels: Path | None = None,
     split_file: Path | None = None,
     duplicates: Path | None = None,
+    attribution: Path | None = None,
+    categories: Path | None = None,
     workers: int = 1,
 ) -> Repair:
     """Makes a build folder sound again and returns what was rebuilt.
@@ -73,6 +75,8 @@ def repair_shards(
         labels: the labels.csv that it was built with, if one was given.
         split_file: the file of splits that it was built with, if one was given.
         duplicates: the file of duplicates that it was built with, if one was given.
+        attribution: the table of authors and licences that it was built with, if one was given.
+        categories: the table of landmarks' names that it was built with, if one was given.
         workers: processes.
 
     Raises:
@@ -98,6 +102,8 @@ def repair_shards(
             labels=labels,
             split_file=split_file,
             duplicates=duplicates,
+            attribution=attribution,
+            categories=categories,
             workers=workers,
         )
         plan = _plan_again(identity, config)

@@ -166,3 +166,24 @@ def test_a_build_with_given_labels(fresh, sources, tmp_path, contents):
         repair_shards(tmp_path / "out", csv=sources[0], images=sources[1])
     repair_shards(tmp_path / "out", csv=sources[0], images=sources[1], labels=fresh / "labels.csv")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_tables_beside_the_shards_are_checked_and_repaired(sources, tmp_path, contents):
+    rows = [line.split(",") for line in sources[0].read_text().split()[1:]]
+    attribution = tmp_path / "attribution_in.csv"
+    header = "id,url,author,license,title\n"
+    attribution.write_text(header + "".join(f"{row[0]},https://example.org,a,CC0,t\n" for row in rows))
+    categories = tmp_path / "categories_in.csv"
+    categories.write_text("landmark_id,category\n7,Seven\n300,Bridge\n")
+    further = {"attribution": attribution, "categories": categories}
+    config = BuildConfig(csv=sources[0], images=sources[1], out=tmp_path / "whole", num_shards=2, **further)
+    build_shards(config)
+    build_shards(replace(config, out=tmp_path / "out"))
+    (tmp_path / "out/attribution.csv").unlink()
+    (tmp_path / "out/categories.csv").write_text("landmark_id,category\n")
+    assert [str(problem) for problem in check_shards(tmp_path / "out")] == [
+        "attribution.csv: is missing; run the build again",
+        "categories.csv: its sha256 is not the manifest's",
+    ]
+    repair_shards(tmp_path / "out", csv=sources[0], images=sources[1], **further)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
