@@ -17,7 +17,7 @@ _PAGE = re.compile(r"https?://[!-~]+")
 class FetchConfig:
     """How servers are asked.
 
-    The defaults for one host are what large image hosts allow robots: two connections, a few requests a second.
+    The defaults for one host are deliberately low; a host's own rules for robots go before them.
 
     Attributes:
         contact: mail address or web page of whoever runs the download; it stands in the User-Agent.
