@@ -39,8 +39,8 @@ def test_settings_reach_the_trainer(
         return tfland.training.TrainResult(model_dir=Path("model"), metrics=metrics)
 
     monkeypatch.setattr(tfland.training, "train", fake)
-    assert run_app(app, ["train", "--config", str(experiment), "training.epochs=3", "model.head=cosine"]) == 0
-    assert (seen[0].training.epochs, seen[0].model.head) == (3, "cosine")
+    assert run_app(app, ["train", "--config", str(experiment), "training.epochs=3", "model.pooling=average"]) == 0
+    assert (seen[0].training.epochs, seen[0].model.pooling) == (3, "average")
     assert capsys.readouterr().out == "model: train_loss 0.5000, validation_top1 0.7500\n"
 
 
