@@ -141,7 +141,10 @@ def zip_bomb(rng: np.random.Generator) -> bytes:
     """Megabytes of zeros, packed once or twice."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.jpg", bytes(1_000_000 * int(rng.integers(1, 9))))
+        # With a date of its own: writestr would take the time of day, and no two corpora would be equal.
+        entry = zipfile.ZipInfo("a.jpg", date_time=(2020, 1, 1, 0, 0, 0))
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(entry, bytes(1_000_000 * int(rng.integers(1, 9))))
     nested = buffer.getvalue()
     return gzip.compress(nested, mtime=0) if rng.integers(2) else nested
 
