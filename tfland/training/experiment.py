@@ -18,6 +18,7 @@ from tfland.data.pipeline import evaluation_dataset, steps_at_epoch_end, trainin
 from tfland.losses.build import build_loss
 from tfland.models.batch_norm import synchronize_batch_norm
 from tfland.training.checkpoints import Checkpoints, check_fingerprint, claim_folder, fingerprint
+from tfland.training.evaluation import Evaluator
 from tfland.training.loop import Run, run_epochs
 from tfland.training.model_dir import CHECKPOINTS_FOLDER, LOGS_FOLDER, read_metrics, weights_digest, write_model
 from tfland.training.optimizers import build_optimizer
@@ -25,7 +26,7 @@ from tfland.training.progress import Board, History
 from tfland.training.schedules import Schedule
 from tfland.training.strategy import distribute, make_strategy
 from tfland.training.tasks import build_network
-from tfland.training.trainer import Evaluator, Trainer
+from tfland.training.trainer import Trainer
 from tfrecords_builder import schema
 
 logger = logging.getLogger(__name__)

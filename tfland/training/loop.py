@@ -12,8 +12,9 @@ from tfland.config import ExperimentConfig
 from tfland.data.pipeline import batch_numbers, raise_bad_record, steps_at_epoch_end
 from tfland.data.records import RecordIndex
 from tfland.training.checkpoints import Checkpoints
+from tfland.training.evaluation import Evaluator
 from tfland.training.progress import Board, Epoch, History, describe
-from tfland.training.trainer import CORRECT, EXAMPLES, LOSS, Evaluator, Trainer
+from tfland.training.trainer import CORRECT, EXAMPLES, LOSS, Trainer
 from tfrecords_builder.terminal import CheckFailed, progress
 
 logger = logging.getLogger(__name__)
