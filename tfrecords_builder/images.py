@@ -73,7 +73,8 @@ def read_bytes(path: Path | str, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
             size = os.fstat(file.fileno()).st_size
             if size > limits.max_bytes:
                 raise ImageRefused(Refusal.TOO_LARGE, f"{size} bytes, the limit is {limits.max_bytes}")
-            data = file.read(limits.max_bytes + 1)
+            # Not up to the limit: a buffer of that size would be made first.
+            data = file.read(size)
     except OSError as error:
         raise ImageRefused(Refusal.UNREADABLE, f"{path.name}: {error.strerror or error}") from error
     if not data:

@@ -19,7 +19,8 @@ class JpegStructure:
         is_sequential: sequential Huffman coding, as opposed to progressive, lossless or arithmetic.
         is_whole: an end marker follows the start of the pixels. A decoder can miss its absence: in a download that
             stopped in a preallocated file it reads the zeros that follow as pixels.
-        scans: passes over the picture.
+        scans: passes over the picture. Sequential coding with all components in its first scan has one: libjpeg reads no
+            more of it.
     """
 
     is_sequential: bool
@@ -33,7 +34,7 @@ def read_structure(data: bytes) -> JpegStructure:
     Args:
         data: the file's bytes, which start with the marker FF D8.
     """
-    is_sequential = False
+    is_sequential, components = False, 0
     position = 2
     while (position := data.find(b"\xff", position)) >= 0 and position + 1 < len(data):
         marker = data[position + 1]
@@ -41,13 +42,21 @@ def read_structure(data: bytes) -> JpegStructure:
             position += 1
             continue
         if marker == _START_OF_SCAN:
-            # Within the pixels FF is always followed by 00 or a restart marker: the first FF D9 is the end.
-            end = data.find(_END_OF_IMAGE, position)
-            is_whole, end = end >= 0, end if end >= 0 else len(data)
-            scans = data.count(bytes((0xFF, _START_OF_SCAN)), position, end)
+            # The bytes 4 of a scan's and 9 of a frame's segment count their components.
+            is_all = components > 0 and data[position + 4 : position + 5] == bytes((components,))
+            scans = 1 if is_sequential and is_all else _count_scans(data, position)
+            is_whole = data.rfind(_END_OF_IMAGE, position) >= 0
             return JpegStructure(is_sequential=is_sequential, is_whole=is_whole, scans=scans)
         if marker in _START_OF_FRAME:
             is_sequential = marker in _SEQUENTIAL
+            components = int.from_bytes(data[position + 9 : position + 10], "big")
         length = 0 if marker in _BARE else int.from_bytes(data[position + 2 : position + 4], "big")
         position += 2 + length
     return JpegStructure(is_sequential=is_sequential, is_whole=False, scans=0)
+
+
+def _count_scans(data: bytes, start: int) -> int:
+    """Counts the scans from the first one, at `start`, to the end marker; reads all of the data."""
+    # Within the pixels FF is always followed by 00 or a restart marker: the first FF D9 is the end.
+    end = data.find(_END_OF_IMAGE, start)
+    return data.count(bytes((0xFF, _START_OF_SCAN)), start, end if end >= 0 else len(data))

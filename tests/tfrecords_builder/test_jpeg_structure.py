@@ -44,6 +44,14 @@ def test_scans_are_counted(scene, encode):
     assert read_structure(encode(scene()) + b"\xff\xda" * 9).scans == 1
 
 
+def test_sequential_scans_of_single_components_are_counted(scene, encode):
+    data = encode(scene())
+    scan = data.index(b"\xff\xda")
+    assert data[scan + 4] == 3
+    several = data[: scan + 4] + b"\x01" + data[scan + 5 : -2] + 99 * b"\xff\xda\x00" + data[-2:]
+    assert read_structure(several).scans == 100
+
+
 def test_what_follows_the_end_does_not_matter(scene, encode):
     assert structure(encode(scene()) + b"\xff\xda video") == (True, True)
 
