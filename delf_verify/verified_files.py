@@ -7,7 +7,6 @@
 """
 
 import csv
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from delf_verify.comparison_job import Evidence
 from delf_verify.evidence import ImageEvidence, QueryEvidence
 from tfrecords_builder.atomic import atomic_write
 from tfrecords_builder.images import ImageRefused
+from tfrecords_builder.json_files import read_object, write_json
 from tfrecords_builder.schema import DETAIL, ID, LANDMARK, REASON, SCORE
 
 VERIFIED_FILE, EVIDENCE_FILE, REFUSED_FILE, RECORD_FILE = "verified.csv", "evidence.csv", "refused.csv", "verify.json"
@@ -121,9 +121,7 @@ def read_refused(folder: Path) -> pd.DataFrame:
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Writes verify.json."""
-    with atomic_write(folder / RECORD_FILE) as file:
-        json.dump(record, file, indent=2, sort_keys=True)
-        file.write("\n")
+    write_json(folder / RECORD_FILE, record)
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -131,18 +129,12 @@ def read_record(folder: Path) -> dict[str, Any]:
 
     Raises:
         OSError: there is none: the verification has not finished.
-        ValueError: it is not JSON.
+        ValueError: it is no JSON object.
     """
     path = folder / RECORD_FILE
     if not path.is_file():
         raise FileNotFoundError(f"no {path}: {folder} holds no finished verification; run tfland verify --out {folder}")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}; delete it and run tfland verify again") from error
-    if not isinstance(record, dict):
-        raise ValueError(f"{path} must hold a JSON object, got {type(record).__name__}")
-    return record
+    return read_object(path, "delete it and run tfland verify again")
 
 
 def place_of(path: Path, folder: Path) -> str:

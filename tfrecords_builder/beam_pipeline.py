@@ -20,7 +20,8 @@ from pathlib import Path
 from tfrecords_builder.build_plan import BuildPlan, plan_build
 from tfrecords_builder.build_state import PLAN_FOLDER, STATE_FOLDER, BuildState, open_state
 from tfrecords_builder.config import BuildConfig
-from tfrecords_builder.manifest import Manifest, read_json, write_json
+from tfrecords_builder.json_files import read_object, write_json
+from tfrecords_builder.manifest import Manifest
 from tfrecords_builder.schema import (
     ATTRIBUTION_FILE,
     CATEGORIES_FILE,
@@ -96,7 +97,7 @@ def write_planned_shard(name: str, out: str) -> str:
         else:
             folder = Path(scratch) / "out"
             _download(f"{out}/{PLAN_FOLDER}/{name}.json", folder / PLAN_FOLDER / f"{name}.json")
-        task = from_tree(ShardTask, read_json(folder / PLAN_FOLDER / f"{name}.json"))
+        task = from_tree(ShardTask, read_object(folder / PLAN_FOLDER / f"{name}.json"))
         if is_remote(task.images):
             photographs = Path(scratch) / "images"
             _fetch_photographs(address(task.images), task.image_ids, photographs)

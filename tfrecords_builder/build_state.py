@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tfrecords_builder.manifest import RefusedImage, ShardEntry, read_json, write_json
+from tfrecords_builder.json_files import read_object, write_json
+from tfrecords_builder.manifest import RefusedImage, ShardEntry
 from tfrecords_builder.schema import MANIFEST_FILE, offsets_name
 from tfrecords_builder.shard_writer import ShardResult
 
@@ -41,7 +42,7 @@ class BuildState:
         """
         path = self._folder / _SETTINGS
         if path.is_file():
-            _refuse_other(self._out, read_json(path), settings)
+            _refuse_other(self._out, read_object(path, "choose another --out"), settings)
         else:
             foreign = sorted(file.name for file in self._out.glob("*.tfrecord"))
             foreign += [MANIFEST_FILE] if (self._out / MANIFEST_FILE).exists() else []
@@ -65,11 +66,10 @@ class BuildState:
         """Returns what the folder was claimed for, or None if that was never noted or is not readable."""
         path = self._folder / _SETTINGS
         try:
-            settings = read_json(path) if path.is_file() else None
-        except ValueError:
-            logger.warning("%s is damaged", path)
+            return read_object(path) if path.is_file() else None
+        except ValueError as error:
+            logger.warning("%s", error)
             return None
-        return settings if isinstance(settings, dict) else None
 
     def noted(self, shard: str) -> ShardResult | None:
         """Returns what is noted of a shard, whether or not its file is as it was left; None if nothing is.
@@ -80,7 +80,7 @@ class BuildState:
         path = self._path(shard)
         if not path.is_file():
             return None
-        content = read_json(path)
+        content = read_object(path)
         try:
             return ShardResult(
                 entry=ShardEntry(**content["entry"]),
@@ -136,11 +136,9 @@ def open_state(out: Path) -> Iterator[BuildState]:
         yield BuildState(out)
 
 
-def _refuse_other(out: Path, there: Any, here: dict[str, Any]) -> None:
+def _refuse_other(out: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
     if there == here:
         return
-    if not isinstance(there, dict):
-        raise ValueError(f"{out / STATE_FOLDER / _SETTINGS} is damaged; choose another --out")
     raise ValueError(
         f"{out} holds a build with other settings ({differences(there, here)}); choose another --out or delete it"
     )

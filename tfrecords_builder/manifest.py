@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tfrecords_builder.atomic import atomic_write
+from tfrecords_builder.json_files import read_object, write_json
 from tfrecords_builder.schema import DETAIL, ID, MANIFEST_FILE, REASON, REFUSED_FILE, parse_shard_name
 
 FORMAT_VERSION = 1
@@ -128,8 +129,8 @@ def read_manifest(folder: Path | str) -> Manifest:
     path = Path(folder) / MANIFEST_FILE
     if not path.is_file():
         raise FileNotFoundError(f"no {MANIFEST_FILE} in {folder}: the build is unfinished, or this is no build folder")
-    content = read_json(path)
-    if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
+    content = read_object(path, "build the shards again")
+    if content.get("format_version") != FORMAT_VERSION:
         raise ValueError(f"{path} is not of format version {FORMAT_VERSION}; build the shards again")
     try:
         shards = tuple(ShardEntry(**shard) for shard in content["shards"])
@@ -153,22 +154,3 @@ def write_refused(folder: Path, refused: Iterable[RefusedImage]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((ID, REASON, DETAIL))
         writer.writerows(sorted((image.id, image.reason, image.detail) for image in refused))
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes JSON whole, with sorted keys: equal content gives equal bytes."""
-    with atomic_write(path) as file:
-        json.dump(content, file, indent=2, sort_keys=True)
-        file.write("\n")
-
-
-def read_json(path: Path) -> Any:
-    """Returns the content of a JSON file.
-
-    Raises:
-        ValueError: it is no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}; delete it and run the build again") from error

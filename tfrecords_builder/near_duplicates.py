@@ -18,7 +18,8 @@ from tfrecords_builder.atomic import atomic_write
 from tfrecords_builder.hash_search import MAX_DISTANCE, near_groups
 from tfrecords_builder.image_limits import DEFAULT_LIMITS, ImageLimits, ImageRefused
 from tfrecords_builder.images import decode_image, locate, read_bytes
-from tfrecords_builder.manifest import RefusedImage, read_json, write_json, write_refused
+from tfrecords_builder.json_files import read_object, write_json
+from tfrecords_builder.manifest import RefusedImage, write_refused
 from tfrecords_builder.perceptual_hash import hash_thumbnails, thumbnail
 from tfrecords_builder.schema import DUPLICATES_FILE, GROUP, ID
 from tfrecords_builder.terminal import progress
@@ -148,7 +149,7 @@ def _hash_all(ids: list[str], config: DuplicatesConfig) -> tuple[dict[str, int],
     hashes: dict[str, int] = {}
     refused = []
     for task in tasks:
-        content = read_json(task.path)
+        content = read_object(task.path)
         hashes |= {image_id: int(text, 16) for image_id, text in content["hashes"].items()}
         refused += [
             RefusedImage(id=image_id, reason=reason, detail=detail) for image_id, reason, detail in content["refused"]

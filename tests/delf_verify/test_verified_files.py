@@ -47,7 +47,7 @@ def test_what_is_missing_or_damaged_is_said(tmp_path: Path) -> None:
     (tmp_path / "verified.csv").write_text(",".join(files.VERIFIED_COLUMNS) + "\nq,x,,,,,,,\n")
     with pytest.raises(ValueError, match="is damaged"):
         files.read_verified(tmp_path)
-    for text, message in (("{", "is damaged"), ("[]", "must hold a JSON object")):
+    for text, message in (("{", "is not JSON"), ("[]", "must hold a JSON object")):
         (tmp_path / "verify.json").write_text(text)
         with pytest.raises(ValueError, match=message):
             files.read_record(tmp_path)

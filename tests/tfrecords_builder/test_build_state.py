@@ -68,7 +68,9 @@ def test_shards_of_unknown_origin_are_not_touched(tmp_path):
 def test_damaged_settings_are_refused(tmp_path):
     with open_state(tmp_path) as state:
         (tmp_path / ".build/settings.json").write_text("[]")
-        with pytest.raises(ValueError, match=r"settings.json is damaged; choose another --out"):
+        with pytest.raises(
+            ValueError, match=r"settings.json must hold a JSON object, not a list; choose another --out"
+        ):
             state.claim(SETTINGS)
 
 

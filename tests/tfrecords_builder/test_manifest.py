@@ -8,7 +8,6 @@ from tfrecords_builder.manifest import (
     RefusedImage,
     ShardEntry,
     count_reasons,
-    read_json,
     read_manifest,
     write_manifest,
     write_refused,
@@ -67,7 +66,7 @@ def test_no_manifest(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda content: [], "is not of format version 1"),
+        (lambda content: [], "must hold a JSON object, not a list; build the shards again"),
         (lambda content: {**content, "format_version": 99}, "is not of format version 1"),
         (lambda content: {**content, "shards": [{"name": "x"}]}, "is damaged"),
         (lambda content: {key: content[key] for key in content if key != "classes"}, "is damaged: 'classes'"),
@@ -83,12 +82,6 @@ def test_damaged_manifests_are_refused(tmp_path, manifest, change, message):
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
     with pytest.raises(ValueError, match=message):
         read_manifest(tmp_path)
-
-
-def test_what_is_no_json_is_refused(tmp_path):
-    (tmp_path / "x.json").write_text("{")
-    with pytest.raises(ValueError, match=r"x.json is damaged: .* delete it and run the build again"):
-        read_json(tmp_path / "x.json")
 
 
 def test_refused_photographs_are_sorted_and_quoted(tmp_path):

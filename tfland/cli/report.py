@@ -1,6 +1,5 @@
 """`tfland report`: a verification as HTML that needs nothing but a browser."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,16 +35,11 @@ def report(
 
 def _figures(directory: Path, solution: Path | None, figures: Path | None) -> dict[str, Any]:
     from tfland.metrics.scores import score_files
+    from tfrecords_builder.json_files import read_object
 
     if figures is None:
         return dict(score_files(None, solution, directory))
-    try:
-        content = json.loads(figures.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{figures} is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{figures} must hold a JSON object of figures, got {type(content).__name__}")
-    return content
+    return read_object(figures, "give the summary.json of a run")
 
 
 def _names(labels: Path) -> dict[int, str]:

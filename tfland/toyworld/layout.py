@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tfland.toyworld.catalogue import (
 )
 from tfland.toyworld.config import ToyworldConfig
 from tfrecords_builder.atomic import atomic_write
+from tfrecords_builder.json_files import read_object, write_json
 from tfrecords_builder.schema import ID, LANDMARK, LANDMARKS, USAGE
 
 SETTINGS_FILE = "toyworld.json"
@@ -52,25 +52,13 @@ def claim(root: Path, config: ToyworldConfig) -> None:
     if not path.exists():
         if root.exists() and any(root.iterdir()):
             raise ValueError(f"{root} is not empty and holds no {SETTINGS_FILE}: give a new or empty folder")
-        with atomic_write(path) as file:
-            json.dump(ours, file, indent=2)
-            file.write("\n")
+        write_json(path, ours)
         return
-    theirs = _read_settings(path)
+    theirs = read_object(path, "delete the folder and run again")
     different = [name for name in ours if theirs.get(name) != ours[name]]
     if different:
         changes = ", ".join(f"{name} {theirs.get(name)} (now {ours[name]})" for name in different)
         raise ValueError(f"{root} was made with other settings: {changes}; give another folder or delete it")
-
-
-def _read_settings(path: Path) -> dict[str, object]:
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}): delete the folder and run again") from error
-    if not isinstance(settings, dict):
-        raise ValueError(f"{path} holds {type(settings).__name__}, not an object: delete the folder and run again")
-    return settings
 
 
 def write_tables(root: Path, config: ToyworldConfig, shots: dict[str, list[Shot]]) -> None:

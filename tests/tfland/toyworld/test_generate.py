@@ -98,7 +98,7 @@ def test_foreign_folders_are_left_alone(tiny_config: ToyworldConfig, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "is not JSON"), ("[]", "holds list, not an object")])
+@pytest.mark.parametrize(("text", "message"), [("{", "is not JSON"), ("[]", "must hold a JSON object, not a list")])
 def test_damaged_settings_are_refused(tiny_config: ToyworldConfig, tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / SETTINGS_FILE).write_text(text)
     with pytest.raises(ValueError, match=message):
