@@ -72,7 +72,7 @@ def write_shard(task: ShardTask, tick: Tick) -> ShardResult:
     with atomic_write(task.out / task.name, "wb") as file:
         for image_id, landmark_id, label in zip(task.image_ids, task.landmark_ids, task.labels, strict=True):
             try:
-                frame = frame_record(to_example_bytes(_record(task, image_id, landmark_id, label)))
+                frame = frame_record(to_example_bytes(make_record(task, image_id, landmark_id, label)))
             except ImageRefused as refusal:
                 if refusal.reason is Refusal.MISSING:
                     _require_folder(task.images)
@@ -107,7 +107,12 @@ def _require_folder(images: Path) -> None:
     )
 
 
-def _record(task: ShardTask, image_id: str, landmark_id: int, label: int) -> Record:
+def make_record(task: ShardTask, image_id: str, landmark_id: int, label: int) -> Record:
+    """Returns the record of a photograph as a shard of this task holds it.
+
+    Raises:
+        ImageRefused: the photograph cannot be used.
+    """
     path = locate(task.images, image_id)
     prepared = prepare_jpeg(
         read_bytes(path, task.limits),
