@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tfrecords_builder.atomic import atomic_write
-from tfrecords_builder.csv_table import first_bad, line_of, parse_integers, read_columns, read_header
+from tfrecords_builder.csv_table import first_bad, line_of, parse_integers, read_columns, read_header, surely_distinct
 from tfrecords_builder.ids import ID_PATTERN, MAX_ID_LENGTH, bad_id_message
 from tfrecords_builder.ids import validate_id as validate_id
 from tfrecords_builder.label_space import LabelSpace, require_label_space
@@ -74,7 +74,7 @@ def read_photographs(
     _check_ids(path, ids, lines)
     if known_landmarks is not None:
         _check_known(path, landmarks, known_landmarks, lines)
-    return pd.DataFrame({ID: ids.to_numpy(), LANDMARK: landmarks})
+    return pd.DataFrame({ID: ids.array, LANDMARK: landmarks})
 
 
 def read_solution(path: Path | str) -> pd.DataFrame:
@@ -198,6 +198,8 @@ def _read_clean(path: Path | str) -> tuple[pd.Series, np.ndarray, np.ndarray]:
 
 def _check_ids(path: Path | str, ids: pd.Series, lines: np.ndarray | None) -> None:
     _check_id_form(path, ids, lines)
+    if surely_distinct(ids):
+        return
     row = first_bad(~ids.duplicated())
     if row is not None:
         first = int((ids == ids.iloc[row]).to_numpy().argmax())

@@ -1,5 +1,6 @@
 """Reads CSV files of millions of rows, with errors that name file, line and value."""
 
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,9 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
+
+from tfrecords_builder.arrow_csv import read_well_formed
 
 _HEADER_LINES = 1
 _INT64_DIGITS = 18
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 _READING: dict[str, Any] = {
     "dtype": str,
     "header": 0,
@@ -32,8 +38,8 @@ def read_header(path: Path | str) -> list[str]:
     if not path.is_file():
         raise FileNotFoundError(f"no CSV file at {path}")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline(100_000).rstrip("\r\n")
+        with path.open("rb") as file:
+            header = re.split(rb"[\r\n]", file.readline(100_000), maxsplit=1)[0].decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text: {error}") from error
     if not header:
@@ -51,12 +57,14 @@ def read_columns(path: Path | str, columns: Sequence[str], *, allow_empty: bool 
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: a column is missing, there are no rows or ones with too many fields, or the text is not
-            UTF-8.
+        ValueError: a column is missing, there are no rows or ones with too many fields, or the text of the columns is
+            not UTF-8.
     """
     header = _checked_header(path, columns)
-    with _errors_of(path, header):
-        table = pd.read_csv(path, names=header, **_READING)
+    table = read_well_formed(path, header, columns)
+    if table is None:
+        with _errors_of(path, header):
+            table = pd.read_csv(path, names=header, **_READING)
     if table.empty and not allow_empty:
         raise ValueError(f"{path} has a header ({','.join(header)}) and no rows")
     return table[list(columns)]
@@ -135,4 +143,33 @@ def parse_integers(path: Path | str, column: pd.Series, lines: np.ndarray | None
     if row is not None:
         line = line_of(row) if lines is None else int(lines[row])
         raise ValueError(f"{path}, line {line}: {column.name} {column.iloc[row]!r} is not a whole number of at least 0")
-    return column.astype("int64").to_numpy()
+    return pyarrow.compute.cast(pa.array(column, pa.large_string()), pa.int64()).to_numpy()
+
+
+def surely_distinct(column: pd.Series) -> bool:
+    """Returns whether it is certain that no value occurs twice; of values that differ in length it never is.
+
+    Millions of ids of one length, as GLDv2 has them, take a tenth of the time of looking for equal ones.
+
+    Args:
+        column: text, without missing values.
+    """
+    texts = pa.array(column, pa.large_string())
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    if len(texts) < 2:
+        return True
+    _, ends, characters = texts.buffers()
+    offsets = np.frombuffer(ends, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    length = int(offsets[1] - offsets[0])
+    if characters is None or np.any(np.diff(offsets) != length):
+        return False
+    words = np.zeros((len(texts), -(-length // 8) * 8), np.uint8)
+    words[:, :length] = np.frombuffer(characters, np.uint8)[offsets[0] : offsets[-1]].reshape(len(texts), length)
+    mixed = np.zeros(len(texts), np.uint64)
+    for word in words.view(np.uint64).T:
+        mixed = (mixed ^ word) * _ODD
+        mixed ^= mixed >> np.uint64(32)
+    mixed.sort()
+    # Equal values have equal numbers; different ones may, but hardly ever do.
+    return not bool(np.any(mixed[1:] == mixed[:-1]))

@@ -1,8 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tfrecords_builder.csv_table import first_bad, line_of, parse_integers, read_columns, read_header
+from tfrecords_builder.csv_table import first_bad, line_of, parse_integers, read_columns, read_header, surely_distinct
 
 
 @pytest.fixture
@@ -77,3 +79,26 @@ def test_whole_numbers():
     numbers = parse_integers("t.csv", pd.Series(["0", "007", "9" * 18]))
     assert numbers.dtype == np.int64
     assert numbers.tolist() == [0, 7, 10**18 - 1]
+
+
+@given(st.lists(st.text("ab", min_size=2, max_size=3)))
+def test_distinct_values_are_never_repeated_ones(values):
+    if surely_distinct(pd.Series(values, dtype=str)):
+        assert len(set(values)) == len(values)
+
+
+@pytest.mark.parametrize("length", [1, 7, 8, 16, 21])
+def test_values_of_one_length_are_told_apart(length):
+    values = pd.Series([f"{number * 7919:021d}"[-length:] for number in range(min(10**length, 3000))])
+    assert surely_distinct(values)
+    assert surely_distinct(values.iloc[3:9])
+    assert not surely_distinct(pd.concat([values, values.iloc[-1:]]))
+
+
+def test_values_of_several_lengths_are_not_told_apart():
+    assert not surely_distinct(pd.Series(["a", "bb"]))
+    assert not surely_distinct(pd.Series(["", ""]))
+
+
+def test_other_columns_need_not_be_utf8(file):
+    assert read_columns(file(b"id,title\na,caf\xe9\n"), ["id"])["id"].tolist() == ["a"]

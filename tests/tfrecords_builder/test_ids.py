@@ -3,6 +3,8 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tfrecords_builder.ids import MAX_ID_LENGTH, hash_ids, shuffled_order, validate_id
 
@@ -50,6 +52,26 @@ def test_groups_stay_together_and_their_order_is_that_of_the_ids():
     mixed = np.array([3, 1, 0, 7, 6, 2, 5, 4])
     again = shuffled_order([ids[row] for row in mixed], groups[mixed], 0, "place")
     assert mixed[again].tolist() == order.tolist()
+
+
+@given(
+    st.lists(st.one_of(st.integers(-3, 3), st.integers(-(2**63), 2**63 - 1)), max_size=40),
+    st.sampled_from([None, 2, 2**63]),
+)
+def test_the_order_is_that_of_groups_then_numbers(groups, modulus):
+    ids = [f"p{number}" for number in range(len(groups))]
+    found = np.array(groups, np.int64)
+    if modulus:
+        found = found.astype(np.uint64) % np.uint64(modulus)
+    numbers = hash_ids(ids, 0, "x")
+    assert shuffled_order(ids, found, 0, "x").tolist() == np.lexsort((numbers, found)).tolist()
+
+
+def test_numbers_that_differ_in_their_low_bits_alone(monkeypatch):
+    monkeypatch.setattr(
+        "tfrecords_builder.ids.hash_ids", lambda ids, *_: np.arange(len(ids), dtype=np.uint64)[::-1].copy()
+    )
+    assert shuffled_order(list("abcd"), np.array([9, 0, 9, 0]), 0, "x").tolist() == [3, 1, 2, 0]
 
 
 def test_ids_decide_where_numbers_collide(monkeypatch):
