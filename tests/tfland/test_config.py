@@ -57,7 +57,18 @@ def test_a_bad_value_is_refused(section: Any, values: dict[str, Any], message: s
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"model": c.ModelConfig(head="cosine")}, r"model.head is 'cosine'; set loss.name=arcface"),
+        (
+            {"model": c.ModelConfig(head="cosine"), "loss": c.LossConfig(scale=1.0)},
+            r"loss.scale is 1.0; a cosine head needs one well above 1; leave it out for 30",
+        ),
+        (
+            {"loss": c.LossConfig(class_weights_from_epoch=8.0)},
+            r"class_weights_from_epoch is 8.0; .*set loss.class_weights",
+        ),
+        (
+            {"task": "delf_descriptors", "model": c.ModelConfig(head="cosine")},
+            r"model.head is 'cosine'; task .delf_descriptors. has a linear head of its own",
+        ),
         ({"loss": c.LossConfig(name="arcface")}, r"model.head is 'linear'; .*set model.head=cosine"),
         ({"schedule": c.ScheduleConfig(warmup_epochs=11.0)}, r"warmup_epochs is 11.0; .*training.epochs \(10\)"),
         (

@@ -40,15 +40,24 @@ class ExperimentConfig:
     def __post_init__(self) -> None:
         if self.loss.name == "arcface" and self.model.head != "cosine":
             refuse("model.head", self.model.head, 'loss.name "arcface" takes cosines; set model.head=cosine')
-        if self.loss.name == "softmax" and self.model.head == "cosine":
-            # Cosines lie in [-1, 1]: without ArcFace's scale their softmax is nearly flat and nothing is learnt.
-            rule = "set loss.name=arcface, which scales the cosines (loss.margin=0 for none), or model.head=linear"
-            refuse("model.head", self.model.head, rule)
-        if self.schedule.warmup_epochs > self.training.epochs:
+        object.__setattr__(self, "loss", self.loss.for_head(self.model.head))
+        if self.model.head == "cosine" and self.loss.name != "arcface" and self.loss.logit_scale <= 1:
+            # Cosines lie in [-1, 1]: without a scale their softmax is nearly flat and nothing is learnt (NormFace,
+            # https://arxiv.org/abs/1704.06369, proposition 2).
+            refuse("loss.scale", self.loss.scale, "a cosine head needs one well above 1; leave it out for 30")
+        if self.loss.class_weights_from_epoch and self.loss.class_weights == "none":
+            rule = "there are no class weights to begin with; set loss.class_weights"
+            refuse("loss.class_weights_from_epoch", self.loss.class_weights_from_epoch, rule)
+        if self.training.epochs is not None and self.schedule.warmup_epochs > self.training.epochs:
             rule = f"it exceeds training.epochs ({self.training.epochs})"
             refuse("schedule.warmup_epochs", self.schedule.warmup_epochs, rule)
+        if self.training.patience and self.data.validation_split is None:
+            rule = "there is no data.validation_split whose scores could tell when to stop; give one, or 0"
+            refuse("training.patience", self.training.patience, rule)
         if self.task in DELF_TASKS and self.loss.name != "softmax":
             refuse("loss.name", self.loss.name, f'task "{self.task}" trains with softmax')
+        if self.task in DELF_TASKS and self.model.head != "linear":
+            refuse("model.head", self.model.head, f'task "{self.task}" has a linear head of its own')
         if self.task == "delf_attention" and self.model.weights in ("none", "imagenet"):
             rule = 'give the model directory that task "delf_descriptors" wrote'
             refuse("model.weights", self.model.weights, rule)

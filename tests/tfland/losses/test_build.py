@@ -33,9 +33,10 @@ def test_warns_of_classes_without_photographs(caplog: pytest.LogCaptureFixture) 
     assert "2 of 3 classes have no training photographs (first: class 1)" in caplog.text
 
 
-def test_probabilities_use_the_scale_of_arcface_alone() -> None:
-    arc = np.asarray(probabilities(LossConfig(name="arcface", scale=10.0), COSINES))
-    weights = np.exp(10.0 * COSINES)
-    np.testing.assert_allclose(arc, weights / weights.sum(1, keepdims=True), rtol=1e-5)
-    plain = np.asarray(probabilities(LossConfig(name="softmax", scale=10.0), COSINES))
+def test_probabilities_use_the_scale_of_the_loss() -> None:
+    for name in ("arcface", "softmax", "ldam"):
+        found = np.asarray(probabilities(LossConfig(name=name, scale=10.0), COSINES))
+        weights = np.exp(10.0 * COSINES)
+        np.testing.assert_allclose(found, weights / weights.sum(1, keepdims=True), rtol=1e-5)
+    plain = np.asarray(probabilities(LossConfig(name="softmax"), COSINES))
     np.testing.assert_allclose(plain, np.exp(COSINES) / np.exp(COSINES).sum(1, keepdims=True), rtol=1e-5)
