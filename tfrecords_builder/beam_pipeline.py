@@ -15,10 +15,11 @@ import tempfile
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tfrecords_builder.build_plan import BuildPlan, plan_build
-from tfrecords_builder.build_state import PLAN_FOLDER, STATE_FOLDER, BuildState, open_state
+from tfrecords_builder.build_state import PLAN_FOLDER, SETTINGS_FILE, STATE_FOLDER, BuildState, open_state
 from tfrecords_builder.config import BuildConfig
 from tfrecords_builder.json_files import read_object, write_json
 from tfrecords_builder.manifest import Manifest
@@ -53,27 +54,37 @@ def build_with_beam(config: BuildConfig, arguments: Sequence[str]) -> Manifest:
         if not argument.startswith("--"):
             raise ValueError(f"{argument!r} is no flag of Apache Beam: they look like --runner=DirectRunner")
     _require_beam()
-    plan = plan_build(config, look_for_photographs=not is_remote(config.images))
-    with _local_folder(config.out) as folder, open_state(folder) as state:
+    fetch = partial(_fetch_photographs, address(config.images)) if is_remote(config.images) else None
+    with _local_folder(config.out) as folder:
+        plan = plan_build(replace(config, out=folder), fetch=fetch)
+        return _carry_out(plan, config.out, arguments)
+
+
+def _carry_out(plan: BuildPlan, out: Path, arguments: Sequence[str]) -> Manifest:
+    """Writes what is missing; `plan.config.out` is `out` itself, or the folder that stands for an address here."""
+    folder = plan.config.out
+    with open_state(folder) as state:
         state.claim(plan.identity)
-        local = replace(plan, config=replace(config, out=folder))
-        done = finished_shards(local, state) if folder == config.out else _finished_there(local, state, config.out)
+        if folder != out:
+            # Before any shard: whoever goes on with this build must find what it is.
+            _upload(folder / SETTINGS_FILE, f"{address(out)}/{SETTINGS_FILE}")
+        done = finished_shards(plan, state) if folder == out else _finished_there(plan, state, out)
         missing = [name for name in plan.names if name not in done]
         logger.info("build: %d photographs, %d shards to write by Beam", plan.photographs, len(missing))
         try:
-            _lay_out(local, config.out, done)
-            _run_pipeline(missing, address(config.out), arguments)
+            _lay_out(plan, out, done)
+            _run_pipeline(missing, address(out), arguments)
         finally:
             shutil.rmtree(folder / PLAN_FOLDER, ignore_errors=True)
-        if folder != config.out:
-            _fetch_notes(config.out, folder)
-        manifest = finish_build(local, [_result(state, name) for name in plan.names])
-        if folder != config.out:
+        if folder != out:
+            _fetch_notes(out, folder)
+        manifest = finish_build(plan, [_result(state, name) for name in plan.names])
+        if folder != out:
             # The manifest last: where it is, all is.
             tables = [name for name in (ATTRIBUTION_FILE, CATEGORIES_FILE) if (folder / name).exists()]
-            for name in (f"{STATE_FOLDER}/settings.json", LABELS_FILE, REFUSED_FILE, *tables, MANIFEST_FILE):
-                _upload(folder / name, f"{address(config.out)}/{name}")
-            _delete(f"{address(config.out)}/{PLAN_FOLDER}")
+            for name in (LABELS_FILE, REFUSED_FILE, *tables, MANIFEST_FILE):
+                _upload(folder / name, f"{address(out)}/{name}")
+            _delete(f"{address(out)}/{PLAN_FOLDER}")
         return manifest
 
 

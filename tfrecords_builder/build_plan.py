@@ -5,8 +5,9 @@ bytes.
 """
 
 import hashlib
-from collections.abc import Container, Iterator
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pandas as pd
 import PIL
 import simplejpeg
 
+from tfrecords_builder.build_state import BuildState
 from tfrecords_builder.catalog import read_photographs
 from tfrecords_builder.config import BuildConfig
 from tfrecords_builder.ids import hash_ids, shuffled_order
@@ -26,10 +28,16 @@ from tfrecords_builder.labels import Labels, labels_of, read_labels
 from tfrecords_builder.manifest import FORMAT_VERSION
 from tfrecords_builder.schema import ID, LANDMARK, NO_LANDMARK_ID, TRAIN_SPLIT, shard_name
 from tfrecords_builder.selection import select
+from tfrecords_builder.shard_counts import SAMPLE, counts_for_bytes, counts_for_records, measure, recorded_counts
 from tfrecords_builder.shard_writer import ShardTask
 from tfrecords_builder.split_files import divide
 
 _PROBES = 100
+# Shards of a sample: enough for all workers to share in it.
+_SAMPLE_PIECES = 16
+
+# Copies photographs, those that there are, to where `images.locate` looks for them in a folder.
+Fetch = Callable[[Sequence[str], Path], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +48,20 @@ class BuildPlan:
         config: its settings.
         splits: the rows (id, landmark_id) of each split.
         labels: the classes.
-        identity: what decides the bytes: inputs, settings and the versions of what encodes them.
+        shard_counts: files of each split.
+        identity: what decides the bytes: inputs, settings, the versions of what encodes them, and shard_counts.
     """
 
     config: BuildConfig
     splits: dict[str, pd.DataFrame]
     labels: Labels
+    shard_counts: dict[str, int]
     identity: dict[str, Any]
 
     @property
     def names(self) -> list[str]:
         """All shards."""
-        total = self.config.num_shards
-        return [shard_name(split, index, total) for split in self.splits for index in range(total)]
+        return [shard_name(split, index, total) for split, total in self.shard_counts.items() for index in range(total)]
 
     @property
     def photographs(self) -> int:
@@ -63,12 +72,12 @@ class BuildPlan:
         """Yields what to write, shard by shard, but for the shards named in `skip`."""
         config = self.config
         for split, rows in self.splits.items():
-            ids = rows[ID].tolist()
-            shards = hash_ids(ids, config.seed, "shard") % np.uint64(config.num_shards)
+            ids, total = rows[ID].tolist(), self.shard_counts[split]
+            shards = hash_ids(ids, config.seed, "shard") % np.uint64(total)
             order = shuffled_order(ids, shards, config.seed, "place")
-            bounds = np.searchsorted(shards[order], np.arange(config.num_shards + 1))
-            for index in range(config.num_shards):
-                name = shard_name(split, index, config.num_shards)
+            bounds = np.searchsorted(shards[order], np.arange(total + 1))
+            for index in range(total):
+                name = shard_name(split, index, total)
                 if name in skip:
                     continue
                 chosen = rows.iloc[order[bounds[index] : bounds[index + 1]]]
@@ -87,32 +96,37 @@ class BuildPlan:
                 )
 
 
-def plan_build(config: BuildConfig, *, look_for_photographs: bool = True) -> BuildPlan:
-    """Returns the plan of a build; reads the catalogue.
+def plan_build(
+    config: BuildConfig, *, earlier: Mapping[str, Any] | None = None, fetch: Fetch | None = None
+) -> BuildPlan:
+    """Returns the plan of a build; reads the catalogue, and a sample of the photographs if shards have a size in bytes.
 
     Args:
         config: the build.
-        look_for_photographs: fail where none of a hundred photographs is in the folder; not for folders that only
-            workers see.
+        earlier: identity of the build that is in `config.out`; None for what the folder itself says.
+        fetch: where only the workers see `config.images`, gets photographs from there; None where it is a folder here,
+            and then it is an error if none of a hundred photographs is in it.
 
     Raises:
         OSError: a file or folder is missing, or no photograph at all was found.
-        ValueError: the CSV is not as it should be, or a landmark has no label.
+        ValueError: the CSV is not as it should be, a landmark has no label, or shards cannot have the size.
     """
-    if look_for_photographs and not config.images.is_dir():
+    if fetch is None and not config.images.is_dir():
         raise NotADirectoryError(f"no folder of photographs at {config.images}")
     photographs = select(read_photographs(config.csv, label_space=config.label_space), config.selection, config.seed)
     splits = divide(photographs, config.splits, config.seed, split_file=config.split_file, duplicates=config.duplicates)
     labels = _labels(config, splits)
     for rows in splits.values():
         labels.of(rows[LANDMARK].to_numpy())
-    if look_for_photographs:
+    if fetch is None:
         _refuse_wrong_folder(config, photographs)
-    return BuildPlan(config=config, splits=splits, labels=labels, identity=build_identity(config))
+    counts = _count_shards(config, splits, labels, earlier or BuildState(config.out).settings(), fetch)
+    identity = build_identity(config, counts)
+    return BuildPlan(config=config, splits=splits, labels=labels, shard_counts=counts, identity=identity)
 
 
-def build_identity(config: BuildConfig) -> dict[str, Any]:
-    """Returns what decides the bytes of a build: inputs, settings and the versions of what encodes them.
+def build_identity(config: BuildConfig, shard_counts: dict[str, int]) -> dict[str, Any]:
+    """Returns what decides the bytes of a build: inputs, settings, the versions of what encodes them, shard_counts.
 
     Raises:
         OSError: an input cannot be read.
@@ -135,7 +149,35 @@ def build_identity(config: BuildConfig) -> dict[str, Any]:
             "pillow": PIL.__version__,
             "simplejpeg": simplejpeg.__version__,
         },
+        "shard_counts": shard_counts,
     }
+
+
+def _count_shards(
+    config: BuildConfig,
+    splits: dict[str, pd.DataFrame],
+    labels: Labels,
+    earlier: Mapping[str, Any] | None,
+    fetch: Fetch | None,
+) -> dict[str, int]:
+    if config.num_shards:
+        return dict.fromkeys(splits, config.num_shards)
+    sizes = {split: len(rows) for split, rows in splits.items()}
+    if config.shard_records:
+        return counts_for_records(sizes, config.shard_records)
+    # The photographs may have changed since: a folder that has been begun keeps its number.
+    recorded = recorded_counts(earlier, splits)
+    if recorded is not None:
+        return recorded
+    rows = pd.concat(list(splits.values()), ignore_index=True)
+    drawn = rows.iloc[np.argsort(hash_ids(rows[ID].tolist(), config.seed, "sample"), kind="stable")[:SAMPLE]]
+    with tempfile.TemporaryDirectory() as scratch:
+        if fetch is not None:
+            config = replace(config, images=Path(scratch) / "images")
+            fetch(drawn[ID].tolist(), config.images)
+        counts = {TRAIN_SPLIT: _SAMPLE_PIECES}
+        sample = BuildPlan(config=config, splits={TRAIN_SPLIT: drawn}, labels=labels, shard_counts=counts, identity={})
+        return counts_for_bytes(sizes, measure(sample.tasks(), len(drawn), config.workers), config.shard_bytes)
 
 
 def _labels(config: BuildConfig, splits: dict[str, pd.DataFrame]) -> Labels:

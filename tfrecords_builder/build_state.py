@@ -21,7 +21,7 @@ STATE_FOLDER = ".build"
 # Of a repair and of a Beam pipeline while they run.
 REPAIR_FOLDER = f"{STATE_FOLDER}/repair"
 PLAN_FOLDER = f"{STATE_FOLDER}/plan"
-_SETTINGS = "settings.json"
+SETTINGS_FILE = f"{STATE_FOLDER}/settings.json"
 _LOCK = "lock"
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class BuildState:
         Raises:
             ValueError: it holds another build, or shards of unknown origin.
         """
-        path = self._folder / _SETTINGS
+        path = self._out / SETTINGS_FILE
         if path.is_file():
             _refuse_other(self._out, read_object(path, "choose another --out"), settings)
         else:
@@ -60,11 +60,11 @@ class BuildState:
     def adopt(self, settings: dict[str, Any]) -> None:
         """Takes a finished build, whose notes are lost or damaged, for one with these settings."""
         if self.settings() is None:
-            write_json(self._folder / _SETTINGS, settings)
+            write_json(self._out / SETTINGS_FILE, settings)
 
     def settings(self) -> dict[str, Any] | None:
         """Returns what the folder was claimed for, or None if that was never noted or is not readable."""
-        path = self._folder / _SETTINGS
+        path = self._out / SETTINGS_FILE
         try:
             return read_object(path) if path.is_file() else None
         except ValueError as error:

@@ -44,7 +44,11 @@ class BuildConfig:
         splits: parts to divide into.
         split_file: id,split: which photograph is in which part, in place of `splits`.
         duplicates: id,group: near-duplicates, each group of which stays in one part.
-        num_shards: files per split. Work is shared out and resumed by shard: take several per worker.
+        num_shards: files per split. Work is shared out and resumed by shard: take several per worker. 0 leaves the
+            number to one of the next two, of which at most one is not 0.
+        shard_records: photographs per file, on average at most, refused ones counted.
+        shard_bytes: size of a file, on average at most, by a sample of the photographs that is drawn by lot and prepared
+            once before the build. What number that gave stands in the manifest's `shard_counts`.
         max_side: to which the side that `resize` names is brought in a record's image, in pixels; 0 keeps the size.
         resize: LONGEST and SHORTEST shrink, in proportion; EXACT gives max_side x max_side, stretched.
         quality: of JPEGs that must be encoded again, 1 to 100. 95 as in the reference pipelines.
@@ -66,6 +70,8 @@ class BuildConfig:
     split_file: Path | None = None
     duplicates: Path | None = None
     num_shards: int = 8
+    shard_records: int = 0
+    shard_bytes: int = 0
     max_side: int = 0
     resize: ResizeMode = ResizeMode.LONGEST
     quality: int = 95
@@ -75,8 +81,7 @@ class BuildConfig:
     resume: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.num_shards <= MAX_SHARDS:
-            raise ValueError(f"num_shards={self.num_shards}: choose 1 to {MAX_SHARDS}")
+        self._check_shards()
         if self.max_side and self.max_side < self.limits.min_side:
             raise ValueError(
                 f"max_side={self.max_side} is below min_side={self.limits.min_side}: choose 0 (keep the size) or more"
@@ -89,6 +94,16 @@ class BuildConfig:
             raise ValueError(f"seed={self.seed}: must be 0 or more")
         if self.workers < 1:
             raise ValueError(f"workers={self.workers}: must be at least 1")
+
+    def _check_shards(self) -> None:
+        targets = {"shard_records": self.shard_records, "shard_bytes": self.shard_bytes}
+        given = [f"{name}={value}" for name, value in targets.items() if value]
+        if min(targets.values()) < 0 or len(given) > 1:
+            raise ValueError(f"{', '.join(given)}: one of them may be above 0, the other is 0")
+        if given and self.num_shards:
+            raise ValueError(f"num_shards={self.num_shards} and {given[0]}: set one of them, the other to 0")
+        if not given and not 1 <= self.num_shards <= MAX_SHARDS:
+            raise ValueError(f"num_shards={self.num_shards}: choose 1 to {MAX_SHARDS}, or shard_records or shard_bytes")
 
     def settings(self) -> dict[str, Any]:
         """Returns what decides the content of the shards, beside the files read: no paths, no workers."""

@@ -56,10 +56,11 @@ class Manifest:
 
     Attributes:
         format_version: of the folder's layout.
-        fingerprint: sha256 of inputs, settings and versions.
+        fingerprint: sha256 of inputs, settings, versions and shard_counts.
         inputs: sha256 of the CSV and of the labels that were given ("" if none).
         settings: see `BuildConfig.settings`.
         versions: of what decides the bytes: NumPy, OpenCV, Pillow, simplejpeg.
+        shard_counts: files of each split.
         classes: number of labels.
         labels_sha256: `Labels.digest`.
         shards: all files, by name.
@@ -73,6 +74,7 @@ class Manifest:
     inputs: dict[str, str]
     settings: dict[str, Any]
     versions: dict[str, str]
+    shard_counts: dict[str, int]
     classes: int
     labels_sha256: str
     shards: tuple[ShardEntry, ...]
@@ -96,7 +98,8 @@ class Manifest:
     @property
     def identity(self) -> dict[str, Any]:
         """What decides the bytes of the build; see `build_plan.build_identity`."""
-        return {name: getattr(self, name) for name in ("format_version", "inputs", "settings", "versions")}
+        names = ("format_version", "inputs", "settings", "versions", "shard_counts")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def refused(self) -> int:

@@ -123,7 +123,7 @@ def repair_shards(
 
 
 def _plan_again(identity: dict[str, Any], config: BuildConfig) -> BuildPlan:
-    plan = plan_build(config)
+    plan = plan_build(config, earlier=identity)
     if plan.identity != identity:
         raise ValueError(
             f"{config.out} cannot be repaired from these inputs ({differences(identity, plan.identity)}); give those "

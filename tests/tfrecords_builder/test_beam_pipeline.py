@@ -1,5 +1,6 @@
 """Needs Apache Beam, which has an environment of its own (`make test-beam`); what needs none is tested everywhere."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -206,6 +207,25 @@ def test_folders_that_are_addresses(bucket, config, local, contents, monkeypatch
     build_with_beam(there, HERE)
     assert written == [NAME]
     assert {**contents(bucket / "shards"), ".build/lock": b""} == local
+
+
+def test_shards_of_a_size_at_addresses(bucket, config, tmp_path, contents, monkeypatch):
+    """The sample is fetched; the number is noted before a shard is written, and a pipeline that failed keeps it."""
+    sized = replace(config, num_shards=0, shard_bytes=5000)
+    expected = build_shards(replace(sized, out=tmp_path / "local")).shard_counts
+    assert expected["train"] > 1
+    shutil.copytree(config.images, bucket / "train")
+    there = replace(sized, images=Path("bucket://train"), out=Path("bucket://shards"))
+    monkeypatch.setattr(beam_pipeline, "_run_pipeline", lambda names, out, arguments: None)
+    with pytest.raises(OSError, match="the pipeline ended without"):
+        build_with_beam(there, HERE)
+    monkeypatch.undo()
+    assert json.loads((bucket / "shards/.build/settings.json").read_text())["shard_counts"] == expected
+    with pytest.raises(ValueError, match="holds a build with other settings"):
+        build_with_beam(replace(there, seed=6), HERE)
+    monkeypatch.setattr("tfrecords_builder.build_plan.measure", None)
+    build_with_beam(there, HERE)
+    assert {**contents(bucket / "shards"), ".build/lock": b""} == contents(tmp_path / "local")
 
 
 def test_the_command_line_without_flags_does_without_beam(config, capsys, monkeypatch):

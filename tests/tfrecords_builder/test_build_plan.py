@@ -31,13 +31,16 @@ def test_finished_shards_are_left_out(config):
 
 
 def test_identity_is_that_of_inputs_settings_and_versions(config, tmp_path):
-    identity = build_identity(config)
-    assert build_identity(replace(config, out=Path("elsewhere"), workers=5)) == identity
-    assert build_identity(replace(config, quality=90)) != identity
+    counts = {"train": 3, "validation": 3}
+    identity = build_identity(config, counts)
+    assert plan_build(config).identity == identity
+    assert build_identity(replace(config, out=Path("elsewhere"), workers=5), counts) == identity
+    assert build_identity(replace(config, quality=90), counts) != identity
+    assert build_identity(config, {**counts, "train": 4}) != identity
     (tmp_path / "copy.csv").write_bytes(config.csv.read_bytes())
-    assert build_identity(replace(config, csv=tmp_path / "copy.csv")) == identity
+    assert build_identity(replace(config, csv=tmp_path / "copy.csv"), counts) == identity
     (tmp_path / "copy.csv").write_bytes(config.csv.read_bytes() + b"\n")
-    assert build_identity(replace(config, csv=tmp_path / "copy.csv")) != identity
+    assert build_identity(replace(config, csv=tmp_path / "copy.csv"), counts) != identity
 
 
 def test_what_is_missing(config, tmp_path):

@@ -15,6 +15,10 @@ PATHS = {"csv": Path("train.csv"), "images": Path("train"), "out": Path("shards"
     [
         ({"num_shards": 0}, "num_shards=0: choose 1 to 99999"),
         ({"num_shards": 100_000}, "num_shards=100000"),
+        ({"num_shards": 0, "shard_records": -1}, "shard_records=-1: one of them may be above 0"),
+        ({"num_shards": 0, "shard_bytes": -1}, "shard_bytes=-1"),
+        ({"num_shards": 0, "shard_records": 5, "shard_bytes": 5}, "shard_records=5, shard_bytes=5: one of them"),
+        ({"shard_bytes": 5}, "num_shards=8 and shard_bytes=5: set one of them, the other to 0"),
         ({"max_side": 7}, "max_side=7 is below min_side=8"),
         ({"max_side": -1}, "max_side=-1"),
         ({"resize": ResizeMode.EXACT}, "resize=exact needs max_side"),

@@ -26,6 +26,7 @@ def manifest() -> Manifest:
         inputs={"csv": "11", "labels": ""},
         settings={"seed": 0},
         versions={"numpy": "2"},
+        shard_counts={"test": 1, "train": 2},
         classes=3,
         labels_sha256="22",
         shards=(
