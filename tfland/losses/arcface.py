@@ -95,7 +95,7 @@ class ArcFaceLoss(keras.losses.Loss):
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype="float32")
         self._margin = np.asarray(margin, np.float64)
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "scale": scale,
             "label_smoothing": label_smoothing,
             "easy_margin": easy_margin,

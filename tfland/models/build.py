@@ -1,5 +1,6 @@
 """The classifier: backbone, pooling, embedding and head as one flat Keras model."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -37,9 +38,9 @@ def build_model(config: ModelConfig, num_classes: int, image_size: int) -> keras
         raise ValueError(f"num_classes is {num_classes}; a classifier needs at least 2")
     from_file = config.weights not in ("none", "imagenet")
     backbone = build_backbone(config.backbone, "none" if from_file else config.weights)
-    features = _pooling(config)(backbone.output)
+    features = _POOLINGS[config.pooling](config)(backbone.output)
     if config.embedding_size:
-        features = embedding_neck(features, config.embedding_size)
+        features = embedding_neck(features, config.embedding_size, config.neck, config.neck_dropout)
     embedding = keras.layers.Activation("linear", dtype="float32", name="embedding")(features)
     dropped = keras.layers.Dropout(config.dropout, name="dropout")(embedding) if config.dropout else embedding
     logits = _head(config, num_classes)(dropped)
@@ -60,10 +61,15 @@ def load_model(path: Path) -> keras.Model:
     return keras.saving.load_model(path, compile=False)
 
 
-def _pooling(config: ModelConfig) -> keras.Layer:
-    if config.pooling == "gem":
-        return GeMPooling(config.gem_p, train_p=config.gem_trainable, name="pooling")
-    return keras.layers.GlobalAveragePooling2D(name="pooling")
+def _gem(config: ModelConfig) -> keras.Layer:
+    return GeMPooling(config.gem_p, train_p=config.gem_trainable, per_channel=config.gem_per_channel, name="pooling")
+
+
+_POOLINGS: dict[str, Callable[[ModelConfig], keras.Layer]] = {
+    "average": lambda _config: keras.layers.GlobalAveragePooling2D(name="pooling"),
+    "max": lambda _config: keras.layers.GlobalMaxPooling2D(name="pooling"),
+    "gem": _gem,
+}
 
 
 def _head(config: ModelConfig, num_classes: int) -> keras.Layer:

@@ -55,18 +55,32 @@ def linear_head(num_classes: int, name: str) -> keras.Layer:
     return keras.layers.Dense(num_classes, dtype="float32", name=name)
 
 
-def embedding_neck(features: keras.KerasTensor, embedding_size: int) -> keras.KerasTensor:
-    """Linear + batch normalisation + PReLU, the neck of the 2020 winner (seed 001, section 2.1).
+def embedding_neck(
+    features: keras.KerasTensor, embedding_size: int, form: str = "linear_bn_prelu", dropout: float = 0.0
+) -> keras.KerasTensor:
+    """From pooled features to the embedding.
+
+    "linear_bn_prelu" is the neck of the 2020 winner (seed 001, section 2.1), with a dropout of 0.3 before it the third
+    form of its published code; "linear_bn" is that code's other form, whose linear layer has no bias. "linear" is the
+    dense layer to 1000 of seed 000, section 3.3, which names no activation.
 
     Args:
         features: pooled features [B, C].
         embedding_size: E, entries of the embedding.
+        form: a name above.
+        dropout: share of the pooled features zeroed in training.
 
     Returns:
         The embedding [B, E], in the policy's precision.
     """
-    x = keras.layers.Dense(embedding_size, name="embedding_dense")(features)
+    x = keras.layers.Dropout(dropout, name="neck_dropout")(features) if dropout else features
+    # Batch normalisation takes a bias away again; the winner's first form has one all the same.
+    x = keras.layers.Dense(embedding_size, use_bias=form != "linear_bn", name="embedding_dense")(x)
+    if form == "linear":
+        return x
     x = keras.layers.BatchNormalization(name="embedding_bn")(x)
+    if form == "linear_bn":
+        return x
     # One slope for all entries, starting at 0.25, as in the PyTorch module that the winner used.
     slope = keras.initializers.Constant(0.25)
     return keras.layers.PReLU(slope, shared_axes=[1], name="embedding_prelu")(x)

@@ -99,3 +99,57 @@ def test_saved_and_loaded_it_gives_the_same_numbers(tmp_path: Path) -> None:
 def test_refuses_p_of_zero() -> None:
     with pytest.raises(ValueError, match="p of GeM pooling is 0; give a number above 0"):
         GeMPooling(0)
+
+
+def test_an_exponent_for_each_channel_pools_each_by_its_own() -> None:
+    features, exponents = feature_map(), np.array([1.0, 2.0, 3.0, 5.5, 40.0])
+    layer = GeMPooling(3.0, train_p=True, per_channel=True)
+    np.testing.assert_allclose(np.asarray(layer(features)), np.asarray(GeMPooling(3.0)(features)), rtol=1e-5)
+    layer.p.assign(exponents)
+    pooled = np.asarray(layer(features))
+    for channel, p in enumerate(exponents):
+        expected = slow_gem(features[..., channel : channel + 1], p)[:, 0]
+        np.testing.assert_allclose(pooled[:, channel], expected, rtol=1e-4)
+    np.testing.assert_allclose(pooled[:, 0], features[..., 0].mean((1, 2)), rtol=1e-5)
+
+
+def test_gradients_of_exponents_and_features_match_finite_differences() -> None:
+    features = tf.Variable(feature_map())
+    layer = GeMPooling(3.0, train_p=True, per_channel=True)
+    layer.build(features.shape)
+    layer.p.assign([1.0, 2.0, 3.0, 4.0, 5.0])
+    upstream = np.random.default_rng(1).normal(size=(2, 5)).astype(np.float32)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(features) * upstream)
+    for_features, for_p = tape.gradient(total, [features, layer.p.value])
+    values = features.numpy().astype(float)
+
+    def recomputed(map_: np.ndarray, exponents: np.ndarray) -> float:
+        channels = [slow_gem(map_[..., c : c + 1], exponents[c])[:, 0] for c in range(5)]
+        return float((np.stack(channels, axis=1) * upstream).sum())
+
+    p = np.arange(1.0, 6.0)
+    for channel in range(5):
+        step = np.eye(5)[channel] * 1e-5
+        expected = (recomputed(values, p + step) - recomputed(values, p - step)) / 2e-5
+        assert float(for_p[channel]) == pytest.approx(expected, rel=1e-3, abs=1e-5)
+    for place in [(0, 0, 0, 0), (1, 2, 3, 1), (0, 1, 2, 2), (1, 0, 3, 4)]:
+        up, down = values.copy(), values.copy()
+        up[place] += 1e-5
+        down[place] -= 1e-5
+        expected = (recomputed(up, p) - recomputed(down, p)) / 2e-5
+        assert float(for_features[place]) == pytest.approx(expected, rel=1e-3, abs=1e-6)
+
+
+def test_one_pixel_and_equal_pixels_pool_to_themselves() -> None:
+    values = np.array([0.5, 2.0, 1e4], np.float32)
+    for size in (1, 4):
+        features = np.broadcast_to(values, (1, size, size, 3))
+        for p in (1.0, 3.0, 50.0):
+            np.testing.assert_allclose(np.asarray(GeMPooling(p)(features))[0], values, rtol=1e-5)
+
+
+def test_a_file_from_before_the_exponents_by_channel_loads() -> None:
+    layer = GeMPooling.from_config({"name": "pooling", "p": 3.0, "train_p": True})
+    layer.build((None, 2, 2, 5))
+    assert layer.p.shape == ()
