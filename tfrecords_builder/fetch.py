@@ -4,9 +4,10 @@ Proxies of the environment are not used: behind one, the address that is connect
 """
 
 import asyncio
+import functools
 import re
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 from urllib.parse import urljoin
@@ -27,9 +28,13 @@ from tfrecords_builder.url_table import host_of
 Lookup = Callable[[str, int, socket.AddressFamily], Awaitable[list[AddressInfo]]]
 
 _OK = 200
+# Part of the body; no such part.
+_RANGE_ANSWERS = (206, 416)
 _TOO_MANY_REQUESTS = 429
 _REDIRECTS = (301, 302, 303, 307, 308)
 _DNS_CACHE_S = 300
+# A photograph's bytes wait here until they are taken; the socket is stopped where there are more.
+_READ_BUFFER = 256 * 1024
 # Bytes that a URL may hold as they are; signed URLs must not be written in another way.
 _CLEAN_URL = re.compile(r"[!-~]+")
 
@@ -37,30 +42,48 @@ _CLEAN_URL = re.compile(r"[!-~]+")
 class Sink(Protocol):
     """Takes the bytes of a body."""
 
-    def restart(self) -> None:
-        """Called before every attempt: what came before is void."""
+    def request_headers(self) -> Mapping[str, str]:
+        """Returns what is added to a request: Range and If-Range, if the body's beginning is there already."""
 
-    async def add(self, chunk: bytes) -> None:
+    def begin(self, status: int, headers: Mapping[str, str]) -> int:
+        """Called before the first piece of a response; returns how many bytes of the body are there already.
+
+        Args:
+            status: 200; and after a request with Range also 206 or 416.
+            headers: of the response.
+
+        Raises:
+            DownloadFailed: the response does not go on where the body ends.
+        """
+
+    async def add(self, piece: bytes) -> None:
         """Called for every piece."""
 
 
 class MemorySink:
-    """Keeps a body in memory.
-
-    Attributes:
-        data: the bytes so far.
-    """
+    """Keeps a body in memory."""
 
     def __init__(self) -> None:
-        self.data = bytearray()
+        self._pieces: list[bytes] = []
 
-    def restart(self) -> None:
-        """Forgets the bytes."""
-        self.data.clear()
+    @property
+    def data(self) -> bytes:
+        """The bytes so far."""
+        # Joined once: a buffer that grows is copied again and again.
+        return b"".join(self._pieces)
 
-    async def add(self, chunk: bytes) -> None:
+    def request_headers(self) -> dict[str, str]:
+        """Asks for the whole body."""
+        return {}
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> int:
+        """Forgets what came before."""
+        self._pieces.clear()
+        return 0
+
+    async def add(self, piece: bytes) -> None:
         """Appends a piece."""
-        self.data += chunk
+        self._pieces.append(piece)
 
 
 class Fetcher:
@@ -94,6 +117,8 @@ class Fetcher:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=config.connect_s, sock_read=config.read_s),
+            read_bufsize=_READ_BUFFER,
+            middlewares=(_ask_once,),
         )
         return self
 
@@ -115,17 +140,18 @@ class Fetcher:
         """
         config = self._config
         for attempt in range(1, config.attempts + 1):
-            sink.restart()
-            pause = backoff_s(attempt, first_s=config.backoff_s, longest_s=config.max_wait_s, seed=config.seed, key=key)
+            pause = functools.partial(
+                backoff_s, attempt, first_s=config.backoff_s, longest_s=config.max_wait_s, seed=config.seed, key=key
+            )
             try:
                 return await self._follow(url, pause, sink)
             except DownloadFailed as failure:
                 if not failure.is_transient or attempt == config.attempts:
                     raise
-            await self._clock.sleep(pause)
+            await self._clock.sleep(pause())
         raise RuntimeError("the last attempt returned nothing and raised nothing")
 
-    async def _follow(self, url: str, pause: float, sink: Sink) -> None:
+    async def _follow(self, url: str, pause: Callable[[], float], sink: Sink) -> None:
         for _ in range(self._config.max_redirects + 1):
             gate = self._gates.of(host_of(url))
             async with gate.slot():
@@ -139,7 +165,7 @@ class Fetcher:
                         ) from failure
                     if asked is not None or failure.reason == http_reason(_TOO_MANY_REQUESTS):
                         # The pause is the host's, not this URL's: the others would only be told the same.
-                        gate.pause(pause if asked is None else asked)
+                        gate.pause(pause() if asked is None else asked)
                     raise
             if location is None:
                 return
@@ -148,17 +174,19 @@ class Fetcher:
 
     async def _ask(self, url: str, sink: Sink) -> str | None:
         """Makes one request; returns where it was redirected to, or None if `sink` has the body."""
+        asked = sink.request_headers()
+        usable = (_OK, *_RANGE_ANSWERS) if asked else (_OK,)
         try:
             async with (
                 asyncio.timeout(self._config.total_s),
-                self._session.get(_as_url(url), allow_redirects=False) as response,
+                self._session.get(_as_url(url), headers=asked, allow_redirects=False) as response,
             ):
                 directive = forbids_training(response.headers.getall("X-Robots-Tag", ()))
                 if directive is not None:
                     raise DownloadFailed(Failure.ROBOTS, f"X-Robots-Tag: {directive}")
                 if response.status in _REDIRECTS and "Location" in response.headers:
                     return response.headers["Location"]
-                if response.status != _OK:
+                if response.status not in usable:
                     raise DownloadFailed(
                         http_reason(response.status),
                         response.reason or "",
@@ -171,10 +199,11 @@ class Fetcher:
 
     async def _read(self, response: aiohttp.ClientResponse, sink: Sink) -> None:
         limit = self._config.max_bytes
-        if (response.content_length or 0) > limit:
-            raise DownloadFailed(Failure.TOO_LARGE, f"{response.content_length} bytes announced, the limit is {limit}")
+        announced = response.content_length or 0
+        if announced > limit:
+            raise DownloadFailed(Failure.TOO_LARGE, f"{announced} bytes announced, the limit is {limit}")
         decoder = Decoder(response.headers.get("Content-Encoding", ""))
-        size = 0
+        size = sink.begin(response.status, response.headers)
         async for chunk in response.content.iter_any():
             # One byte more than may come: enough to see that there is too much.
             piece = decoder.decode(chunk, limit - size + 1)
@@ -183,6 +212,18 @@ class Fetcher:
                 raise DownloadFailed(Failure.TOO_LARGE, f"more than {limit} bytes")
             await sink.add(piece)
         decoder.finish()
+
+
+async def _ask_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Lets a request fail where a connection that was kept open turns out to be closed.
+
+    aiohttp would at once ask a second time by itself, past the host's pace and the count of attempts; an error that is
+    not its own it lets through.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+        raise as_failure(error) from error
 
 
 class _PublicResolver(AbstractResolver):

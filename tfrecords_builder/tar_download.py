@@ -1,4 +1,7 @@
-"""Downloads GLDv2's tar archives, checks their MD5 and stores their photographs; only bad ones are fetched again."""
+"""Downloads GLDv2's tar archives, checks their MD5 and stores their photographs; only bad ones are fetched again.
+
+A transfer that broke off goes on where it was, in this run or the next.
+"""
 
 import asyncio
 import hashlib
@@ -14,6 +17,7 @@ from tfrecords_builder.download_config import FetchConfig
 from tfrecords_builder.download_failures import DownloadFailed, Failure
 from tfrecords_builder.fetch import Fetcher, MemorySink
 from tfrecords_builder.ledger import Failed, open_ledger
+from tfrecords_builder.partial_file import PartialFile
 from tfrecords_builder.photograph_files import STATE_FOLDER, clear_staging
 from tfrecords_builder.rate_limit import Clock
 from tfrecords_builder.schema import FAILED_FILE
@@ -144,39 +148,17 @@ class _Job:
         path = self._folder / name
         # There, if a run was killed while it extracted it.
         if not path.is_file():
-            self._folder.mkdir(parents=True, exist_ok=True)
             partial = path.with_suffix(".partial")
-            sink = _FileSink(partial)
-            try:
-                await self._fetcher.fetch(url, name, sink)
-            finally:
-                sink.close()
+            with PartialFile(partial, url) as file:
+                if not file.is_whole:
+                    await self._fetcher.fetch(url, name, file)
             partial.replace(path)
+            file.remove()
         try:
             return await asyncio.to_thread(_check, path, md5)
         except DownloadFailed:
             path.unlink()
             raise
-
-
-class _FileSink:
-    """Writes a body to a file."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
-
-    def restart(self) -> None:
-        """Empties the file."""
-        self._file.seek(0)
-        self._file.truncate()
-
-    async def add(self, chunk: bytes) -> None:
-        """Appends a piece."""
-        self._file.write(chunk)
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
 
 
 def _check(path: Path, md5: str) -> Path:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tfrecords_builder.csv_table import read_header
 from tfrecords_builder.download_failures import DownloadFailed, Failure
 from tfrecords_builder.ids import validate_id
 from tfrecords_builder.schema import ID, URL
@@ -34,27 +33,35 @@ def read_urls(path: Path) -> Iterator[UrlRow]:
         OSError: the file cannot be read.
         ValueError: a column is missing, a row has another number of fields, or an id cannot be a file name.
     """
-    header = read_header(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no CSV file at {path}")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, strict=True)
+        try:
+            width, id_place, url_place = _places(path, next(rows, []))
+            for fields in rows:
+                line = rows.line_num
+                if len(fields) != width:
+                    raise ValueError(f"{path}, line {line}: {len(fields)} fields, its header has {width}")
+                yield UrlRow(line, _valid_id(path, line, fields[id_place]), fields[url_place].strip())
+        except csv.Error as error:
+            raise ValueError(f"{path}, line {rows.line_num}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is not UTF-8 text: {error}") from error
+
+
+def _places(path: Path, fields: list[str]) -> tuple[int, int, int]:
+    """Returns how many columns a header has, and the places of id and url."""
+    header = [column.strip() for column in fields]
+    if not any(header):
+        raise ValueError(f"{path} is empty: expected a header line such as id,url,landmark_id")
     missing = [column for column in (ID, URL) if column not in header]
     if missing:
         raise ValueError(
             f"{path} has no column {', '.join(missing)}; its header is {','.join(header)}. URLs stand in GLDv2's own "
             "train.csv (id,url,landmark_id), not in Kaggle's"
         )
-    id_place, url_place = header.index(ID), header.index(URL)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file, strict=True)
-        try:
-            next(rows)
-            for fields in rows:
-                line = rows.line_num
-                if len(fields) != len(header):
-                    raise ValueError(f"{path}, line {line}: {len(fields)} fields, its header has {len(header)}")
-                yield UrlRow(line, _valid_id(path, line, fields[id_place]), fields[url_place].strip())
-        except csv.Error as error:
-            raise ValueError(f"{path}, line {rows.line_num}: {error}") from error
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path} is not UTF-8 text: {error}") from error
+    return len(header), header.index(ID), header.index(URL)
 
 
 def host_of(url: str) -> str:

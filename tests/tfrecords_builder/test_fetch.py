@@ -88,9 +88,8 @@ def reset(connection, before):
         (lambda s, r: hang(s), "timeout", "the server fell silent", 2),
         (lambda s, r: hang(s, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab"), "timeout", "fell silent", 2),
         (lambda s, r: drip(s), "timeout", "not finished in time", 2),
-        # aiohttp itself asks once more where a connection is closed without an answer (RFC 9112, 9.3.1).
-        (lambda s, r: b"", "dropped", "the server closed the connection", 4),
-        (lambda s, r: reset, "dropped", "the server closed the connection", 4),
+        (lambda s, r: b"", "dropped", "the server closed the connection", 2),
+        (lambda s, r: reset, "dropped", "the server closed the connection", 2),
         (lambda s, r: r(b"short", length=50), "wrong_length", "ended before the announced length", 2),
         (
             lambda s, r: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
@@ -281,3 +280,31 @@ def test_the_host_is_asked_at_its_rate(server, reply, clock):
     # The first takes the bucket's token, the other eight half a second each.
     assert clock.time - 1000 == pytest.approx(4.0)
     assert time.monotonic() - started < 2
+
+
+def test_a_kept_connection_that_is_closed_costs_an_attempt_and_a_pause(server, clock):
+    """aiohttp would ask again by itself: past the pace, the attempts and the pauses."""
+
+    def answer_once_then_close(connection, before):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        while before == 0 and b"\r\n\r\n" not in (received := connection.recv(65536)):
+            assert received, "the client did not keep the connection"
+        if before == 0:
+            server.requests.append(("/a", {"on": "the kept connection"}))
+
+    async def work():
+        config = FetchConfig(**{**CONFIG, "attempts": attempts, "per_host": 1})
+        async with Fetcher(config, clock=clock) as fetcher:
+            await fetcher.fetch(server.url("/a"), "key", MemorySink())
+            await fetcher.fetch(server.url("/a"), "key", MemorySink())
+
+    server.replies["/a"] = answer_once_then_close
+    attempts = 1
+    with pytest.raises(DownloadFailed, match="dropped: the server closed the connection"):
+        asyncio.run(work())
+    assert server.count("/a") == 2
+    server.requests.clear()
+    attempts = 2
+    asyncio.run(work())
+    assert server.count("/a") == 3
+    assert [pause for pause in clock.slept if pause >= 0.5], "asked again without a pause"

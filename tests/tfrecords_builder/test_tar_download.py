@@ -1,13 +1,20 @@
 import csv
 import hashlib
 import io
+import signal
+import subprocess
+import sys
 import tarfile
+import time
+from pathlib import Path
 
 import pytest
 
 from tfrecords_builder.download import DownloadResult
 from tfrecords_builder.download_config import FetchConfig, parse_networks
 from tfrecords_builder.tar_download import TarConfig, download_archives
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def tar_of(members: dict[str, bytes]) -> bytes:
@@ -121,6 +128,100 @@ def test_archives_on_disk_are_read_where_they_lie(archives, get, server, tmp_pat
     assert result == DownloadResult(done=2, reasons={"no_md5": 1, "not_a_tar": 1})
     assert (tmp_path / "train/images_000.tar").is_file()
     assert not server.requests
+
+
+@pytest.fixture
+def ranged(server):
+    """Lets the server answer ranges of an archive, and break off behind a byte or send slowly."""
+
+    def put_up(number: int, *, etag: str = '"v1"', most: int = 10**9, slowly: bool = False, ranges: bool = True):
+        path = f"/train/images_{number:03d}.tar"
+        body = server.replies[path]
+        body = body.partition(b"\r\n\r\n")[2] if isinstance(body, bytes) else body.body
+
+        def answer(connection, before):
+            headers = next(headers for name, headers in reversed(server.requests) if name == path)
+            first = 0
+            if ranges and headers.get("if-range") == etag:
+                first = int(headers["range"].removeprefix("bytes=").removesuffix("-"))
+            status = "206 Partial Content" if first else "200 OK"
+            head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body) - first}\r\nETag: {etag}\r\nConnection: close\r\n"
+            head += f"Content-Range: bytes {first}-{len(body) - 1}/{len(body)}\r\n" if first else ""
+            connection.sendall(head.encode() + b"\r\n")
+            for start in range(first, min(len(body), first + most), 2048):
+                connection.sendall(body[start : min(start + 2048, first + most)])
+                if slowly and server.closing.wait(0.02):
+                    return
+
+        answer.body = body
+        server.replies[path] = answer
+        return len(body)
+
+    return put_up
+
+
+def asked_from(server) -> list[str]:
+    return [headers.get("range", "all") for path, headers in server.requests if path == "/train/images_000.tar"]
+
+
+def test_a_transfer_that_breaks_off_goes_on_in_this_run_and_the_next(archives, get, server, ranged, tmp_path):
+    whole = ranged(0, most=3000)
+    assert get(last=0) == DownloadResult(done=0, reasons={"wrong_length": 1})
+    assert whole > 6000
+    ranged(0)
+    assert get(last=0) == DownloadResult(done=2, reasons={})
+    assert asked_from(server) == ["all", "bytes=3000-", "bytes=6000-"]
+    assert photographs(tmp_path / "out").items() <= archives.items()
+    assert not list((tmp_path / "out/.download/archives").iterdir())
+
+
+@pytest.mark.parametrize("change", [{"ranges": False}, {"etag": '"v2"'}])
+def test_a_server_without_ranges_or_with_another_body_starts_anew(archives, get, server, ranged, change):
+    ranged(0, most=3000)
+    get(last=0)
+    ranged(0, **change)
+    assert get(last=0) == DownloadResult(done=2, reasons={})
+
+
+def test_a_beginning_that_was_damaged_is_found_by_the_md5(archives, get, server, ranged, tmp_path):
+    ranged(0, most=3000)
+    get(last=0)
+    partial = tmp_path / "out/.download/archives/images_000.partial"
+    partial.write_bytes(bytes(partial.stat().st_size))
+    ranged(0)
+    assert get(last=0) == DownloadResult(done=0, reasons={"wrong_md5": 1})
+    assert get(last=0).done == 2
+    assert asked_from(server)[-1] == "all"
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from tfrecords_builder.download_config import FetchConfig, parse_networks
+from tfrecords_builder.tar_download import TarConfig, download_archives
+fetch = FetchConfig(contact="me@example.org", private_networks=parse_networks(["127.0.0.1"]), rate=1000.0)
+where = {"archives": sys.argv[1], "md5": sys.argv[2], "out": Path(sys.argv[3])}
+download_archives(TarConfig(first=0, last=0, fetch=fetch, **where))
+"""
+
+
+def test_killed_within_a_transfer_it_asks_for_the_rest(get, server, reply, ranged, scene, encode, tmp_path):
+    photos = {f"a/b/{n:x}/ab{n:x}f.jpg": encode(scene(200, 300, seed=n)) for n in range(16)}
+    put(server, reply, 0, tar_of(photos))
+    whole = ranged(0, slowly=True)
+    line = [sys.executable, "-c", CHILD, server.url("/train"), server.url("/md5"), str(tmp_path / "out")]
+    partial = tmp_path / "out/.download/archives/images_000.partial"
+    with subprocess.Popen(line, cwd=ROOT) as child:
+        deadline = time.monotonic() + 30
+        while not (partial.is_file() and partial.stat().st_size > 30_000) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGKILL)
+    there = partial.stat().st_size
+    assert 30_000 < there < whole
+    ranged(0)
+    assert get(last=0) == DownloadResult(done=16, reasons={})
+    assert asked_from(server) == ["all", f"bytes={there}-"]
+    assert photographs(tmp_path / "out") == photos
 
 
 def test_sources_and_numbers_are_checked(get, tmp_path):
