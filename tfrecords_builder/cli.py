@@ -1,35 +1,25 @@
-"""The commands `build shards | download | select | split | check | stats`."""
+"""The commands `build shards | download | catalog | select | split | duplicates | check | stats`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tfrecords_builder.cli_catalog import catalog, select, split
-from tfrecords_builder.cli_catalog import duplicates as find_duplicates
+from tfrecords_builder.cli_catalog import catalog, duplicates, select, split
 from tfrecords_builder.cli_check import check, stats
 from tfrecords_builder.cli_download import DownloadCommand, download
 from tfrecords_builder.cli_options import (
     Csv,
-    Duplicates,
-    Fold,
-    Folds,
-    ImagesPerClass,
+    Images,
     LabelSpaceOption,
-    LandmarkRange,
-    Landmarks,
-    MaxImages,
-    MinImages,
-    SampleClasses,
-    SampleImages,
     Seed,
-    Split,
-    SplitFile,
-    TopClasses,
+    SelectionOptions,
+    SplitOptions,
     read_label_space,
-    read_selection,
 )
-from tfrecords_builder.size_options import MaxAspect, MaxSide, Resize, Size, read_size
+from tfrecords_builder.option_groups import grouped
+from tfrecords_builder.size_options import ImageOptions, ShardOptions
 from tfrecords_builder.terminal import CONTEXT_SETTINGS, Refused
 from tfrecords_builder.workers_option import Workers, processes
 
@@ -39,90 +29,74 @@ app = typer.Typer(
     help="Photographs and a CSV into verified TFRecord shards.",
 )
 
+_Out = Annotated[Path, typer.Option(help="Folder of the shards.", metavar="DIR")]
+_Labels = Annotated[Path | None, typer.Option(help="labels.csv of the build whose classes to use.", metavar="CSV")]
+_Attribution = Annotated[
+    Path | None,
+    typer.Option(help="train_attribution.csv: authors and licences go beside the shards.", metavar="CSV"),
+]
+_Categories = Annotated[
+    Path | None, typer.Option(help="train_label_to_category.csv: names of the classes.", metavar="CSV")
+]
+_Beam = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Flags of Apache Beam after a lone --, such as -- --runner=DataflowRunner: build on its workers.",
+        metavar="[-- BEAM FLAGS]",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """Tables beside the catalogue."""
+
+    labels: _Labels = None
+    label_space: LabelSpaceOption = "train"
+    attribution: _Attribution = None
+    categories: _Categories = None
+
 
 @app.command()
+@grouped
 def shards(
     csv: Csv,
-    images: Annotated[Path, typer.Option(help="Photographs at a/b/c/abc….jpg or abc….jpg.", metavar="DIR")],
-    out: Annotated[Path, typer.Option(help="Folder of the shards.", metavar="DIR")],
-    labels: Annotated[
-        Path | None, typer.Option(help="labels.csv of the build whose classes to use.", metavar="CSV")
-    ] = None,
-    num_shards: Annotated[int, typer.Option(help="Files of each split; take several per worker.")] = 8,
-    label_space: LabelSpaceOption = "train",
-    attribution: Annotated[
-        Path | None,
-        typer.Option(help="train_attribution.csv: authors and licences go beside the shards.", metavar="CSV"),
-    ] = None,
-    categories: Annotated[
-        Path | None, typer.Option(help="train_label_to_category.csv: names of the classes.", metavar="CSV")
-    ] = None,
-    max_side: MaxSide = 0,
-    resize: Resize = "",
-    size: Size = 0,
-    quality: Annotated[int, typer.Option(help="Of JPEGs that must be encoded again.")] = 95,
-    split: Split = None,
-    folds: Folds = 0,
-    fold: Fold = None,
-    split_file: SplitFile = None,
-    duplicates: Duplicates = None,
-    min_images: MinImages = 0,
-    max_images: MaxImages = 0,
-    landmark_range: LandmarkRange = "",
-    landmarks: Landmarks = "",
-    top_classes: TopClasses = 0,
-    sample_classes: SampleClasses = 0,
-    images_per_class: ImagesPerClass = 0,
-    sample_images: SampleImages = 0,
-    max_pixels: Annotated[int, typer.Option(help="Refuse photographs of more pixels.")] = 80_000_000,
-    min_side: Annotated[int, typer.Option(help="Refuse photographs with a shorter side.", metavar="PX")] = 8,
-    max_aspect: MaxAspect = 0.0,
+    images: Images,
+    out: _Out,
+    number: ShardOptions,
+    tables: TableOptions,
+    image: ImageOptions,
+    parts: SplitOptions,
+    selection: SelectionOptions,
     seed: Seed = 0,
     workers: Workers = 0,
     resume: Annotated[bool, typer.Option(help="Keep the finished shards of an earlier run.")] = True,
-    beam: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Flags of Apache Beam after a lone --, such as -- --runner=DataflowRunner: build on its workers.",
-            metavar="[-- BEAM FLAGS]",
-        ),
-    ] = None,
+    beam: _Beam = None,
 ) -> None:
     """Build shards; refused photographs are listed in refused.csv, and the exit code is then 3."""
     from tfrecords_builder.beam_pipeline import build_with_beam
     from tfrecords_builder.config import BuildConfig
-    from tfrecords_builder.image_limits import ImageLimits
     from tfrecords_builder.schema import REFUSED_FILE
     from tfrecords_builder.shards import build_shards
-    from tfrecords_builder.splits import parse_plan
 
-    side, mode = read_size(max_side, resize, size)
+    side, mode = image.read_size()
     config = BuildConfig(
         csv=csv,
         images=images,
         out=out,
-        labels=labels,
-        label_space=read_label_space(label_space),
-        attribution=attribution,
-        categories=categories,
-        selection=read_selection(
-            min_images=min_images,
-            max_images=max_images,
-            landmark_range=landmark_range,
-            landmarks=landmarks,
-            top_classes=top_classes,
-            sample_classes=sample_classes,
-            images_per_class=images_per_class,
-            sample_images=sample_images,
-        ),
-        splits=parse_plan(split or [], folds=folds, fold=fold),
-        split_file=split_file,
-        duplicates=duplicates,
-        num_shards=num_shards,
+        labels=tables.labels,
+        label_space=read_label_space(tables.label_space),
+        attribution=tables.attribution,
+        categories=tables.categories,
+        selection=selection.read(),
+        splits=parts.plan(),
+        split_file=parts.split_file,
+        duplicates=parts.duplicates,
+        **number.read(),
         max_side=side,
         resize=mode,
-        quality=quality,
-        limits=ImageLimits(max_pixels=max_pixels, min_side=min_side, max_aspect=max_aspect),
+        quality=image.quality,
+        limits=image.limits(),
         seed=seed,
         workers=processes(workers),
         resume=resume,
@@ -139,6 +113,6 @@ app.command(cls=DownloadCommand)(download)
 app.command()(catalog)
 app.command()(select)
 app.command()(split)
-app.command("duplicates")(find_duplicates)
+app.command()(duplicates)
 app.command()(check)
 app.command()(stats)

@@ -7,25 +7,15 @@ import typer
 
 from tfrecords_builder.cli_options import (
     Csv,
-    Duplicates,
-    Fold,
-    Folds,
-    ImagesPerClass,
+    Images,
     LabelSpaceOption,
-    LandmarkRange,
-    Landmarks,
-    MaxImages,
-    MinImages,
-    SampleClasses,
-    SampleImages,
     Seed,
-    Split,
-    SplitFile,
-    TopClasses,
+    SelectionOptions,
+    SplitOptions,
     parse_bins,
     read_label_space,
-    read_selection,
 )
+from tfrecords_builder.option_groups import grouped
 from tfrecords_builder.terminal import Refused
 from tfrecords_builder.workers_option import Workers, processes
 
@@ -46,17 +36,11 @@ def catalog(
     typer.echo(f"{out / CATALOGUE_FILE}: {counts}")
 
 
+@grouped
 def select(
     csv: Csv,
     out: Annotated[Path, typer.Option(help="The CSV to write (id,landmark_id); with --bins a folder.", metavar="CSV")],
-    min_images: MinImages = 0,
-    max_images: MaxImages = 0,
-    landmark_range: LandmarkRange = "",
-    landmarks: Landmarks = "",
-    top_classes: TopClasses = 0,
-    sample_classes: SampleClasses = 0,
-    images_per_class: ImagesPerClass = 0,
-    sample_images: SampleImages = 0,
+    selection: SelectionOptions,
     bins: Annotated[
         str,
         typer.Option(
@@ -74,18 +58,8 @@ def select(
     from tfrecords_builder.selection import class_size_bins
     from tfrecords_builder.selection import select as select_rows
 
-    selection = read_selection(
-        min_images=min_images,
-        max_images=max_images,
-        landmark_range=landmark_range,
-        landmarks=landmarks,
-        top_classes=top_classes,
-        sample_classes=sample_classes,
-        images_per_class=images_per_class,
-        sample_images=sample_images,
-    )
     space = read_label_space(label_space)
-    chosen = select_rows(read_photographs(csv, label_space=space), selection, seed)
+    chosen = select_rows(read_photographs(csv, label_space=space), selection.read(), seed)
     parts = (
         {out / f"{name}.csv": rows for name, rows in class_size_bins(chosen, parse_bins(bins)).items()} if bins else {}
     )
@@ -95,14 +69,11 @@ def select(
         typer.echo(f"{path}: {len(rows)} photographs, {rows['landmark_id'].nunique()} landmarks")
 
 
+@grouped
 def split(
     csv: Csv,
     out: Annotated[Path, typer.Option(help="Folder for NAME.csv, one for each split.", metavar="DIR")],
-    split: Split = None,
-    folds: Folds = 0,
-    fold: Fold = None,
-    split_file: SplitFile = None,
-    duplicates: Duplicates = None,
+    parts: SplitOptions,
     label_space: LabelSpaceOption = "train",
     seed: Seed = 0,
 ) -> None:
@@ -110,12 +81,16 @@ def split(
     from tfrecords_builder.catalog import read_photographs, write_photographs
     from tfrecords_builder.label_space import derived_name
     from tfrecords_builder.split_files import divide
-    from tfrecords_builder.splits import parse_plan
 
-    plan = parse_plan(split or [], folds=folds, fold=fold)
-    space = read_label_space(label_space)
-    parts = divide(read_photographs(csv, label_space=space), plan, seed, split_file=split_file, duplicates=duplicates)
-    for name, rows in parts.items():
+    plan, space = parts.plan(), read_label_space(label_space)
+    rows_of = divide(
+        read_photographs(csv, label_space=space),
+        plan,
+        seed,
+        split_file=parts.split_file,
+        duplicates=parts.duplicates,
+    )
+    for name, rows in rows_of.items():
         path = out / derived_name(f"{name}.csv", space)
         write_photographs(path, rows)
         typer.echo(f"{path}: {len(rows)} photographs, {rows['landmark_id'].nunique()} landmarks")
@@ -123,7 +98,7 @@ def split(
 
 def duplicates(
     csv: Csv,
-    images: Annotated[Path, typer.Option(help="Photographs at a/b/c/abc….jpg or abc….jpg.", metavar="DIR")],
+    images: Images,
     out: Annotated[Path, typer.Option(help="Folder for duplicates.csv (id,group) and the hashes.", metavar="DIR")],
     max_distance: Annotated[int, typer.Option(help="Bits of 64 in which near-duplicates may differ.")] = 6,
     workers: Workers = 0,

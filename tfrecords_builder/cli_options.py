@@ -1,5 +1,6 @@
 """Command-line options that several commands share, and how their texts are read."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,10 +9,18 @@ import typer
 if TYPE_CHECKING:
     from tfrecords_builder.label_space import LabelSpace
     from tfrecords_builder.selection import Selection
+    from tfrecords_builder.splits import SplitPlan
 
 Csv = Annotated[Path, typer.Option(help="id,landmark_id | id,url,landmark_id | landmark_id,images | id", metavar="CSV")]
+Images = Annotated[Path, typer.Option(help="Photographs at a/b/c/abc….jpg or abc….jpg.", metavar="DIR")]
 Seed = Annotated[int, typer.Option(help="Of every random choice.")]
-Split = Annotated[
+LabelSpaceOption = Annotated[
+    str,
+    typer.Option(
+        help="index for index_image_to_landmark.csv, whose landmark ids mean others than train's.", metavar="SPACE"
+    ),
+]
+_Split = Annotated[
     list[str] | None,
     typer.Option(
         help="NAME for a single split; else NAME=FRACTION such as validation=0.1 (repeat it; the rest is train), "
@@ -19,71 +28,83 @@ Split = Annotated[
         metavar="NAME[=…]",
     ),
 ]
-LabelSpaceOption = Annotated[
-    str,
-    typer.Option(
-        help="index for index_image_to_landmark.csv, whose landmark ids mean others than train's.", metavar="SPACE"
-    ),
-]
-MinImages = Annotated[int, typer.Option(help="Keep classes of at least N photographs; 0 keeps all.", metavar="N")]
-MaxImages = Annotated[int, typer.Option(help="Keep classes of at most N photographs; 0 keeps all.", metavar="N")]
-TopClasses = Annotated[int, typer.Option(help="Keep the N largest classes; 0 keeps all.", metavar="N")]
-LandmarkRange = Annotated[str, typer.Option(help="Keep landmark ids from A to B inclusive.", metavar="A-B")]
-Landmarks = Annotated[
+_Landmarks = Annotated[
     str,
     typer.Option(
         help="Keep these landmark ids, separated by commas; or @CSV, a file with a column landmark_id.",
         metavar="A,B,…|@CSV",
     ),
 ]
-SampleClasses = Annotated[int, typer.Option(help="Draw N classes by lot; 0 keeps all.", metavar="N")]
-ImagesPerClass = Annotated[int, typer.Option(help="Draw at most N photographs of each class; 0: all.", metavar="N")]
-SampleImages = Annotated[int, typer.Option(help="Draw N of the remaining photographs by lot; 0: all.", metavar="N")]
-Folds = Annotated[
+_Folds = Annotated[
     int,
     typer.Option(help="K equal parts fold_0, fold_1 …; with --fold I train (the others) and validation.", metavar="K"),
 ]
-Fold = Annotated[int | None, typer.Option(help="The fold that is validation, from 0.", metavar="I")]
-SplitFile = Annotated[
+_SplitFile = Annotated[
     Path | None, typer.Option(help="id,split: the part of each photograph, in place of --split.", metavar="CSV")
 ]
-Duplicates = Annotated[
+_Duplicates = Annotated[
     Path | None,
     typer.Option(help="id,group from `duplicates`: near-duplicates, each group kept in one part.", metavar="CSV"),
 ]
 
 
-def read_selection(
-    *,
-    min_images: int,
-    max_images: int,
-    landmark_range: str,
-    landmarks: str,
-    top_classes: int,
-    sample_classes: int,
-    images_per_class: int,
-    sample_images: int,
-) -> "Selection":
-    """Returns the selection that the options describe.
+def _number(help: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(help=help, metavar="N")
+    return option
 
-    Raises:
-        OSError: a file of landmarks cannot be read.
-        ValueError: an option is of another form.
-    """
-    from tfrecords_builder.selection import Selection
 
-    first, last = _parse_range(landmark_range) if landmark_range else (None, None)
-    return Selection(
-        min_images=min_images,
-        max_images=max_images,
-        first_landmark=first,
-        last_landmark=last,
-        landmarks=_parse_landmarks(landmarks) if landmarks else (),
-        top_classes=top_classes,
-        sample_classes=sample_classes,
-        images_per_class=images_per_class,
-        sample_images=sample_images,
-    )
+@dataclass(frozen=True, kw_only=True)
+class SelectionOptions:
+    """Which classes and photographs to keep."""
+
+    min_images: Annotated[int, _number("Keep classes of at least N photographs; 0 keeps all.")] = 0
+    max_images: Annotated[int, _number("Keep classes of at most N photographs; 0 keeps all.")] = 0
+    landmark_range: Annotated[str, typer.Option(help="Keep landmark ids from A to B inclusive.", metavar="A-B")] = ""
+    landmarks: _Landmarks = ""
+    top_classes: Annotated[int, _number("Keep the N largest classes; 0 keeps all.")] = 0
+    sample_classes: Annotated[int, _number("Draw N classes by lot; 0 keeps all.")] = 0
+    images_per_class: Annotated[int, _number("Draw at most N photographs of each class; 0: all.")] = 0
+    sample_images: Annotated[int, _number("Draw N of the remaining photographs by lot; 0: all.")] = 0
+
+    def read(self) -> "Selection":
+        """Returns the selection that the options describe.
+
+        Raises:
+            OSError: a file of landmarks cannot be read.
+            ValueError: an option is of another form.
+        """
+        from tfrecords_builder.selection import Selection
+
+        options = asdict(self)
+        text, landmarks = options.pop("landmark_range"), options.pop("landmarks")
+        first, last = _parse_range(text) if text else (None, None)
+        return Selection(
+            **options,
+            first_landmark=first,
+            last_landmark=last,
+            landmarks=_parse_landmarks(landmarks) if landmarks else (),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitOptions:
+    """Into which parts to divide."""
+
+    split: _Split = None
+    folds: _Folds = 0
+    fold: Annotated[int | None, typer.Option(help="The fold that is validation, from 0.", metavar="I")] = None
+    split_file: _SplitFile = None
+    duplicates: _Duplicates = None
+
+    def plan(self) -> "SplitPlan":
+        """Returns the parts that --split, --folds and --fold describe.
+
+        Raises:
+            ValueError: an option is of another form, or they contradict each other.
+        """
+        from tfrecords_builder.splits import parse_plan
+
+        return parse_plan(self.split or [], folds=self.folds, fold=self.fold)
 
 
 def read_label_space(text: str) -> "LabelSpace":

@@ -47,8 +47,8 @@ class BuildConfig:
         num_shards: files per split. Work is shared out and resumed by shard: take several per worker. 0 leaves the
             number to one of the next two, of which at most one is not 0.
         shard_records: photographs per file, on average at most, refused ones counted.
-        shard_bytes: size of a file, on average at most, by a sample of the photographs that is drawn by lot and prepared
-            once before the build. What number that gave stands in the manifest's `shard_counts`.
+        shard_bytes: size of a file, on average at most, by a sample of the photographs that is drawn by lot and
+            prepared once before the build. What number that gave stands in the manifest's `shard_counts`.
         max_side: to which the side that `resize` names is brought in a record's image, in pixels; 0 keeps the size.
         resize: LONGEST and SHORTEST shrink, in proportion; EXACT gives max_side x max_side, stretched.
         quality: of JPEGs that must be encoded again, 1 to 100. 95 as in the reference pipelines.

@@ -91,9 +91,7 @@ def repair_shards(
             f"{folder} holds neither a readable manifest nor a {STATE_FOLDER} folder: there is no build"
         )
     with open_state(folder) as state:
-        identity = state.settings() or (manifest.identity if manifest else None)
-        if identity is None:
-            raise ValueError(f"{folder} does not say how it was built any more; build it again in another folder")
+        identity = _identity(folder, state, manifest)
         config = BuildConfig.from_settings(
             identity.get("settings"),
             csv=csv,
@@ -106,18 +104,28 @@ def repair_shards(
             categories=categories,
             workers=workers,
         )
-        plan = _plan_again(identity, config)
-        state.adopt(identity)
-        state.claim(plan.identity)
-        staging = folder / REPAIR_FOLDER
-        try:
-            outcomes = _carry_out(plan, state, manifest, staging)
-            _replace(folder, staging, state, outcomes)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-        for outcome in outcomes:
-            state.finish(outcome.result)
-        made = finish_build(plan, [outcome.result for outcome in outcomes])
+        return _repair(_plan_again(identity, config), state, manifest)
+
+
+def _identity(folder: Path, state: BuildState, manifest: Manifest | None) -> dict[str, Any]:
+    identity = state.settings() or (manifest.identity if manifest else None)
+    if identity is None:
+        raise ValueError(f"{folder} does not say how it was built any more; build it again in another folder")
+    return identity
+
+
+def _repair(plan: BuildPlan, state: BuildState, manifest: Manifest | None) -> Repair:
+    state.adopt(plan.identity)
+    state.claim(plan.identity)
+    staging = plan.config.out / REPAIR_FOLDER
+    try:
+        outcomes = _carry_out(plan, state, manifest, staging)
+        _replace(plan.config.out, staging, state, outcomes)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    for outcome in outcomes:
+        state.finish(outcome.result)
+    made = finish_build(plan, [outcome.result for outcome in outcomes])
     rebuilt = sorted(outcome.result.entry.name for outcome in outcomes if outcome.rebuilt)
     return Repair(rebuilt=tuple(rebuilt), manifest=made)
 

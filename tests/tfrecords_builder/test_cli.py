@@ -33,6 +33,18 @@ def test_build_check_and_stats_as_a_user_runs_them(line, tmp_path, command):
     assert (tmp_path / "sizes.png").stat().st_size > 1000
 
 
+@pytest.mark.parametrize("options", [["--shard-records", 5], ["--shard_size", "0.005MB"]])
+def test_shards_of_a_size(line, tmp_path, capsys, options):
+    assert call(*line, *options) == 0
+    said = capsys.readouterr().out
+    assert call(*line, *options) == 0
+    assert capsys.readouterr().out == said
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert said == f"train: 24 photographs in {manifest['shard_counts']['train']} shards\n"
+    assert manifest["shard_counts"]["train"] in range(2, 25)
+    assert call("check", tmp_path / "out", "--workers", 1) == 0
+
+
 def test_refusals_end_with_3_and_name_the_list(line, tmp_path, write_csv, catalogue, command):
     rows = [*catalogue[0].read_text().split()[1:], "ffffffffffffffff,7"]
     csv = write_csv(tmp_path / "more.csv", ("id", "landmark_id"), [row.split(",") for row in rows])
@@ -46,6 +58,9 @@ def test_refusals_end_with_3_and_name_the_list(line, tmp_path, write_csv, catalo
     ("options", "code", "message"),
     [
         (["--num-shards", 0], 2, "num_shards=0"),
+        (["--num-shards", 8, "--shard-records", 5], 2, "--num-shards 8 and --shard-records 5: give one of them"),
+        (["--shard-size", "200"], 2, "shard_bytes=200 is less than one record, which takes"),
+        (["--shard-size", "2M"], 2, "--shard-size '2M': expected a number with B, KB"),
         (["--split", "validation=x"], 2, "expected NAME=FRACTION"),
         (["--landmark-range", "5"], 2, "--landmark-range '5': expected two landmark ids such as 1000-1300"),
         (["--landmarks", "5,x"], 2, "--landmarks '5,x': expected landmark ids separated by commas"),
@@ -91,24 +106,7 @@ def test_running_again_skips_and_no_resume_does_not(line, capsys):
     assert "finished before" not in capsys.readouterr().err
 
 
-def test_select(catalogue, tmp_path, capsys):
-    out = tmp_path / "large.csv"
-    assert call("select", "--csv", catalogue[0], "--out", out, "--min-images", 8, "--landmark-range", "0-300") == 0
-    assert capsys.readouterr().out == f"{out}: 20 photographs, 2 landmarks\n"
-    assert len(out.read_text().splitlines()) == 21
-    assert call("select", "--csv", catalogue[0], "--out", out, "--landmarks", "7,1042", "--top-classes", 1) == 0
-    assert "12 photographs, 1 landmarks" in capsys.readouterr().out
-
-
-def test_split(catalogue, tmp_path, capsys):
-    line = ("split", "--csv", catalogue[0], "--out", tmp_path, "--split", "test=0.25", "--seed", 3)
-    assert call(*line) == 0
-    assert "train.csv: 18 photographs, 3 landmarks" in capsys.readouterr().out
-    parts = [(tmp_path / f"{name}.csv").read_text().splitlines()[1:] for name in ("train", "test")]
-    assert sorted(parts[0] + parts[1]) == sorted(catalogue[0].read_text().splitlines()[1:])
-
-
-@pytest.mark.parametrize("name", ["shards", "select", "split", "check", "stats"])
+@pytest.mark.parametrize("name", ["shards", "download", "catalog", "select", "split", "duplicates", "check", "stats"])
 def test_every_command_has_help_and_needs_arguments(name, capsys):
     assert call(name, "--help") == 0
     assert "Usage" in capsys.readouterr().out
@@ -130,35 +128,3 @@ def test_nothing_here_imports_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
-
-
-def test_select_writes_a_file_for_each_bin(catalogue, tmp_path, capsys):
-    assert call("select", "--csv", catalogue[0], "--out", tmp_path / "bins", "--bins", "10,5") == 0
-    assert capsys.readouterr().out == (
-        f"{tmp_path}/bins/10_and_more.csv: 12 photographs, 1 landmarks\n"
-        f"{tmp_path}/bins/5_to_9.csv: 8 photographs, 1 landmarks\n"
-    )
-    assert {path.name for path in (tmp_path / "bins").iterdir()} == {"10_and_more.csv", "5_to_9.csv"}
-
-
-def test_select_by_lot(catalogue, tmp_path, capsys):
-    out = tmp_path / "some.csv"
-    assert call("select", "--csv", catalogue[0], "--out", out, "--images-per-class", 3, "--seed", 1) == 0
-    assert "9 photographs, 3 landmarks" in capsys.readouterr().out
-    assert call("select", "--csv", catalogue[0], "--out", out, "--sample-classes", 2, "--sample-images", 5) == 0
-    assert out.read_text().count("\n") == 6
-
-
-def test_duplicates_and_folds(catalogue, tmp_path, capsys):
-    line = ("--csv", catalogue[0], "--images", catalogue[1], "--workers", 1)
-    assert call("duplicates", *line, "--out", tmp_path / "same") == 0
-    assert "0 photographs in 0 groups" in capsys.readouterr().out
-    groups = ("--duplicates", tmp_path / "same/duplicates.csv")
-    assert call("split", "--csv", catalogue[0], "--out", tmp_path / "folds", "--folds", 3, *groups) == 0
-    assert [row.split(": ")[1] for row in capsys.readouterr().out.splitlines()] == ["8 photographs, 3 landmarks"] * 3
-    assert call("shards", *line, "--out", tmp_path / "out", "--folds", 3, "--fold", 1, *groups) == 0
-    assert "train: 16 photographs in 8 shards\nvalidation: 8 photographs" in capsys.readouterr().out
-    assert call("split", "--csv", catalogue[0], "--out", tmp_path, "--folds", 3, "--split", "test=0.1") == 2
-    assert "--split 'test=0.1' and --folds 3: a catalogue is divided in one way" in capsys.readouterr().err
-    assert call("split", "--csv", catalogue[0], "--out", tmp_path, "--folds", 3, "--fold", 3) == 2
-    assert "fold=3: 3 folds count from 0 to 2" in capsys.readouterr().err
