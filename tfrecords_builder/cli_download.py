@@ -1,15 +1,18 @@
 """The command `build download`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 import typer.core
 
+from tfrecords_builder.option_groups import grouped
 from tfrecords_builder.terminal import Refused
 
 if TYPE_CHECKING:
     from tfrecords_builder.download import DownloadResult
+    from tfrecords_builder.download_config import FetchConfig
 
 _RETRY = "--retry-failed"
 _EVERY_REASON = "all"
@@ -24,7 +27,54 @@ class DownloadCommand(typer.core.TyperCommand):
         return super().parse_args(ctx, whole)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FetchOptions:
+    """How servers are asked."""
+
+    rate: Annotated[float, typer.Option(help="Requests per second to one host.")] = 5.0
+    per_host: Annotated[int, typer.Option(help="Connections to one host.")] = 2
+    concurrency: Annotated[int, typer.Option(help="Connections in all.")] = 16
+    attempts: Annotated[int, typer.Option(help="Requests for one URL before it has failed.")] = 4
+    max_bytes: Annotated[int, typer.Option(help="Largest photograph.", metavar="BYTES")] = 64 * 1024 * 1024
+    connect_seconds: Annotated[float, typer.Option(help="Deadline of a connection.")] = 15.0
+    read_seconds: Annotated[float, typer.Option(help="Deadline of the next bytes.")] = 30.0
+    total_seconds: Annotated[float, typer.Option(help="Deadline of a request in all.")] = 180.0
+    max_wait_seconds: Annotated[float, typer.Option(help="Longest pause that a server may ask for.")] = 300.0
+    backoff_seconds: Annotated[float, typer.Option(help="First pause after a passing fault; then doubled.")] = 1.0
+    allow_private_hosts: Annotated[
+        list[str] | None,
+        typer.Option(help="Addresses that may be asked though not public, such as a mirror's.", metavar="NETWORK,…"),
+    ] = None
+    seed: Annotated[int, typer.Option(help="Of the pauses' random part.")] = 0
+
+    def read(self, contact: str) -> "FetchConfig":
+        """Returns the settings that the options describe, with the contact that the servers' owners see.
+
+        Raises:
+            ValueError: one of them cannot be.
+        """
+        from tfrecords_builder.download_config import FetchConfig, parse_networks
+
+        return FetchConfig(
+            contact=contact,
+            rate=self.rate,
+            per_host=self.per_host,
+            concurrency=self.concurrency,
+            attempts=self.attempts,
+            backoff_s=self.backoff_seconds,
+            max_wait_s=self.max_wait_seconds,
+            connect_s=self.connect_seconds,
+            read_s=self.read_seconds,
+            total_s=self.total_seconds,
+            max_bytes=self.max_bytes,
+            private_networks=parse_networks(self.allow_private_hosts or []),
+            seed=self.seed,
+        )
+
+
+@grouped
 def download(
+    *,
     out: Annotated[Path, typer.Option(help="Folder for the photographs, a/b/c/abc….jpg.", metavar="DIR")],
     contact: Annotated[
         str, typer.Option(help="Mail address or https page at which servers' owners reach you.", metavar="MAIL|URL")
@@ -45,41 +95,13 @@ def download(
             metavar="[=REASON,…]",
         ),
     ] = None,
-    rate: Annotated[float, typer.Option(help="Requests per second to one host.")] = 5.0,
-    per_host: Annotated[int, typer.Option(help="Connections to one host.")] = 2,
-    concurrency: Annotated[int, typer.Option(help="Connections in all.")] = 16,
-    attempts: Annotated[int, typer.Option(help="Requests for one URL before it has failed.")] = 4,
-    max_bytes: Annotated[int, typer.Option(help="Largest photograph.", metavar="BYTES")] = 64 * 1024 * 1024,
-    connect_seconds: Annotated[float, typer.Option(help="Deadline of a connection.")] = 15.0,
-    read_seconds: Annotated[float, typer.Option(help="Deadline of the next bytes.")] = 30.0,
-    total_seconds: Annotated[float, typer.Option(help="Deadline of a request in all.")] = 180.0,
-    max_wait_seconds: Annotated[float, typer.Option(help="Longest pause that a server may ask for.")] = 300.0,
-    backoff_seconds: Annotated[float, typer.Option(help="First pause after a passing fault; then doubled.")] = 1.0,
-    allow_private_hosts: Annotated[
-        list[str] | None,
-        typer.Option(help="Addresses that may be asked though not public, such as a mirror's.", metavar="NETWORK,…"),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the pauses' random part.")] = 0,
+    asking: FetchOptions,
 ) -> None:
     """Download photographs politely; run again to go on; failures are listed in failed.csv (exit code 3)."""
-    from tfrecords_builder.download_config import DownloadConfig, FetchConfig, parse_networks
+    from tfrecords_builder.download_config import DownloadConfig
     from tfrecords_builder.download_failures import parse_reasons
 
-    fetch = FetchConfig(
-        contact=contact,
-        rate=rate,
-        per_host=per_host,
-        concurrency=concurrency,
-        attempts=attempts,
-        backoff_s=backoff_seconds,
-        max_wait_s=max_wait_seconds,
-        connect_s=connect_seconds,
-        read_s=read_seconds,
-        total_s=total_seconds,
-        max_bytes=max_bytes,
-        private_networks=parse_networks(allow_private_hosts or []),
-        seed=seed,
-    )
+    fetch = asking.read(contact)
     reasons = None if retry_failed is None else parse_reasons(retry_failed)
     if (csv is None) == (not archives):
         raise ValueError("give either --csv (URLs) or --archives with --md5 and --numbers (GLDv2's tar files)")
