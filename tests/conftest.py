@@ -1,5 +1,6 @@
 """A tiny world to verify in: textures as landmarks, seen through affine maps."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -74,6 +75,37 @@ def verify_world(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         predictions=root / "predictions.csv",
         solution=root / "solution.csv",
     )
+
+
+@pytest.fixture(scope="session")
+def _verified(verify_world: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from delf_verify.config import default_config
+    from delf_verify.decision import Thresholds
+    from delf_verify.inputs import read_predictions
+    from delf_verify.sources import FolderSource
+    from delf_verify.verify import Photographs, verify_batch
+    from tfrecords_builder.catalog import read_photographs
+
+    out = tmp_path_factory.mktemp("verified") / "out"
+    rule = Thresholds(max_inliers=60, mean_inliers=40, distractor_inliers=20)
+    verify_batch(
+        predictions=read_predictions(verify_world.predictions),
+        index=read_photographs(verify_world.index_csv),
+        queries=Photographs(source=FolderSource(verify_world.queries), name=str(verify_world.queries)),
+        index_images=Photographs(source=FolderSource(verify_world.index), name=str(verify_world.index)),
+        features="sift",
+        out_dir=out,
+        config=default_config("sift").with_thresholds(rule),
+    )
+    return out
+
+
+@pytest.fixture(scope="module")
+def verified_folder(_verified: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a verification of `verify_world`, for the reports of one module."""
+    folder = tmp_path_factory.mktemp("verified") / "out"
+    shutil.copytree(_verified, folder)
+    return folder
 
 
 @pytest.fixture

@@ -11,16 +11,12 @@ import pandas as pd
 import pytest
 
 from delf_verify.comparison_job import Evidence
-from delf_verify.config import default_config
 from delf_verify.decision import Thresholds
 from delf_verify.drawn_evidence import Drawing
 from delf_verify.evidence import ImageEvidence, QueryEvidence
-from delf_verify.inputs import read_predictions
 from delf_verify.report import ReportConfig, names_of, report_folder, write_report
-from delf_verify.sources import FolderSource
 from delf_verify.verified_files import VERIFIED_COLUMNS
-from delf_verify.verify import Photographs, verify_batch
-from tfrecords_builder.catalog import read_photographs, read_solution
+from tfrecords_builder.catalog import read_solution
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 RULE = Thresholds(max_inliers=60, mean_inliers=40, distractor_inliers=20)
@@ -46,21 +42,6 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._in_script:
             self.scripts.append(data)
-
-
-@pytest.fixture(scope="module")
-def folder(verify_world: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("report") / "out"
-    verify_batch(
-        predictions=read_predictions(verify_world.predictions),
-        index=read_photographs(verify_world.index_csv),
-        queries=Photographs(source=FolderSource(verify_world.queries), name=str(verify_world.queries)),
-        index_images=Photographs(source=FolderSource(verify_world.index), name=str(verify_world.index)),
-        features="sift",
-        out_dir=out,
-        config=default_config("sift").with_thresholds(RULE),
-    )
-    return out
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -91,9 +72,11 @@ def hostile_report(out: Path, rows: int = 1, cards: int = 1, **options: object) 
     )
 
 
-def test_a_report_of_a_verification(folder: Path, verify_world: SimpleNamespace) -> None:
+def test_a_report_of_a_verification(verified_folder: Path, verify_world: SimpleNamespace) -> None:
     figures = {"gap_classifier": 0.4321, "gap_verified": 0.5432, "distractors_rejected": 1.0, "true_kept": 0.987}
-    page = report_folder(folder, figures=figures, truth=read_solution(verify_world.solution), labels={10: "tower"})
+    page = report_folder(
+        verified_folder, figures=figures, truth=read_solution(verify_world.solution), labels={10: "tower"}
+    )
     text = page.read_text()
     for figure in ("0.543", "0.432", "100.0%", "98.7%"):
         assert figure in text
@@ -107,8 +90,8 @@ def test_a_report_of_a_verification(folder: Path, verify_world: SimpleNamespace)
     assert data["rows"][0][10] == "#card-0"
 
 
-def test_nothing_is_loaded_from_anywhere(folder: Path) -> None:
-    for path in (report_folder(folder).parent).iterdir():
+def test_nothing_is_loaded_from_anywhere(verified_folder: Path) -> None:
+    for path in (report_folder(verified_folder).parent).iterdir():
         page = Page(path.read_text())
         for tag, attributes in page.elements:
             assert tag not in ("link", "iframe", "object", "embed", "base")
@@ -119,16 +102,16 @@ def test_nothing_is_loaded_from_anywhere(folder: Path) -> None:
         assert "url(" not in path.read_text()
 
 
-def test_the_same_input_gives_the_same_bytes(folder: Path) -> None:
-    before = bytes_of(report_folder(folder).parent)
-    shutil.rmtree(folder / "report")
-    assert bytes_of(report_folder(folder).parent) == before
+def test_the_same_input_gives_the_same_bytes(verified_folder: Path) -> None:
+    before = bytes_of(report_folder(verified_folder).parent)
+    shutil.rmtree(verified_folder / "report")
+    assert bytes_of(report_folder(verified_folder).parent) == before
 
 
 @pytest.mark.slow
-def test_workers_draw_the_same(folder: Path) -> None:
-    before = bytes_of(report_folder(folder).parent)
-    assert bytes_of(report_folder(folder, config=ReportConfig(workers=2)).parent) == before
+def test_workers_draw_the_same(verified_folder: Path) -> None:
+    before = bytes_of(report_folder(verified_folder).parent)
+    assert bytes_of(report_folder(verified_folder, config=ReportConfig(workers=2)).parent) == before
 
 
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
@@ -208,9 +191,9 @@ def test_many_predictions_stay_below_20_mb(tmp_path: Path) -> None:
     assert "the first 200 of them here" in page.read_text()
 
 
-def test_photographs_that_are_gone_do_not_stop_a_report(folder: Path, tmp_path: Path) -> None:
+def test_photographs_that_are_gone_do_not_stop_a_report(verified_folder: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
-    shutil.copytree(folder, moved)
+    shutil.copytree(verified_folder, moved)
     record = json.loads((moved / "verify.json").read_text())
     (moved / "verify.json").write_text(json.dumps(record | {"queries": str(tmp_path / "gone")}))
     assert "the photographs are no longer where they were" in report_folder(moved).read_text()

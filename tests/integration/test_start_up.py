@@ -5,31 +5,22 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.main
+
+from tfland.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = [
-    "demo",
-    "toyworld",
-    "build",
-    "train",
-    "predict",
-    "fit-delf",
-    "verify",
-    "tune",
-    "match",
-    "score",
-    "report",
-    "doctor",
-]
+COMMANDS = list(typer.main.get_command(app).commands)
+HEAVY = {"tensorflow", "keras", "keras_hub", "torch", "jax", "matplotlib", "cv2", "pandas", "numpy"}
 
 # Runs the command line in this process and then says which heavy packages were imported.
-PROBE = """
+PROBE = f"""
 import sys
 from tfland.cli.main import app
 from tfrecords_builder.terminal import run_app
 code = run_app(app, sys.argv[1:])
-heavy = sorted(set(sys.modules) & {"tensorflow", "keras", "keras_hub", "torch", "jax", "matplotlib", "cv2", "pandas"})
-sys.stderr.write(f"exit {code} heavy {heavy}")
+heavy = sorted(set(sys.modules) & {HEAVY!r})
+sys.stderr.write("exit %s heavy %s" % (code, heavy))
 """
 
 

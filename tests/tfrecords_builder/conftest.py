@@ -2,8 +2,10 @@
 
 import asyncio
 import csv
+import functools
 import io
 import os
+import shutil
 import socket
 import socketserver
 import struct
@@ -19,7 +21,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfrecords_builder.config import BuildConfig
 from tfrecords_builder.rate_limit import Clock
+from tfrecords_builder.shards import build_shards
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_DATA = ROOT / "../shared/data"
@@ -133,6 +137,31 @@ def catalogue(tmp_path_factory, scene, encode, store, write_csv) -> tuple[Path, 
         store(folder / "images", image_id, encode(scene(seed=number)))
         rows.append((image_id, landmark))
     return write_csv(folder / "train.csv", ("id", "landmark_id"), rows), folder / "images"
+
+
+@pytest.fixture(scope="session")
+def spoilt_catalogue(catalogue, tmp_path_factory) -> tuple[Path, Path]:
+    """The catalogue with three photographs that are refused: empty, missing, truncated. Tests only read it."""
+    folder = tmp_path_factory.mktemp("spoilt")
+    shutil.copytree(catalogue[1], folder / "images")
+    photographs = sorted((folder / "images").rglob("*.jpg"))
+    photographs[0].write_bytes(b"")
+    photographs[9].unlink()
+    photographs[17].write_bytes(photographs[17].read_bytes()[:100])
+    return catalogue[0], folder / "images"
+
+
+@pytest.fixture(scope="session")
+def built(catalogue, tmp_path_factory) -> Callable[[int], Path]:
+    """A build of the catalogue in a number of shards, without further options. Tests only read it."""
+
+    @functools.cache
+    def build(num_shards: int) -> Path:
+        out = tmp_path_factory.mktemp("built") / "out"
+        build_shards(BuildConfig(csv=catalogue[0], images=catalogue[1], out=out, num_shards=num_shards))
+        return out
+
+    return build
 
 
 @pytest.fixture(scope="session")

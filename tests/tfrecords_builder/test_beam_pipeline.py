@@ -29,23 +29,17 @@ def beam():
     return pytest.importorskip("apache_beam", reason="Apache Beam has its own environment: make test-beam")
 
 
-@pytest.fixture(scope="module")
-def sources(catalogue, tmp_path_factory) -> tuple[Path, Path]:
-    """The catalogue with three photographs that are refused."""
-    folder = tmp_path_factory.mktemp("sources")
-    shutil.copytree(catalogue[1], folder / "images")
-    photographs = sorted((folder / "images").rglob("*.jpg"))
-    photographs[0].write_bytes(b"")
-    photographs[9].unlink()
-    photographs[17].write_bytes(photographs[17].read_bytes()[:100])
-    return catalogue[0], folder / "images"
-
-
 @pytest.fixture
-def config(sources, tmp_path) -> BuildConfig:
+def config(spoilt_catalogue, tmp_path) -> BuildConfig:
     plan = parse_plan(["validation=0.25"])
     return BuildConfig(
-        csv=sources[0], images=sources[1], out=tmp_path / "beam", num_shards=3, max_side=32, splits=plan, seed=5
+        csv=spoilt_catalogue[0],
+        images=spoilt_catalogue[1],
+        out=tmp_path / "beam",
+        num_shards=3,
+        max_side=32,
+        splits=plan,
+        seed=5,
     )
 
 

@@ -18,11 +18,9 @@ NAME = "train-00000-of-00002.tfrecord"
 OTHER = "train-00001-of-00002.tfrecord"
 
 
-@pytest.fixture(scope="module")
-def sound(catalogue, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("sound") / "out"
-    build_shards(BuildConfig(csv=catalogue[0], images=catalogue[1], out=out, num_shards=2))
-    return out
+@pytest.fixture
+def sound(built) -> Path:
+    return built(2)
 
 
 @pytest.fixture

@@ -5,21 +5,17 @@ import pytest
 
 from tfrecords_builder.build_state import open_state
 from tfrecords_builder.check_shard import Problem, ShardCheck, check_shard, hash_of_ids
-from tfrecords_builder.config import BuildConfig
 from tfrecords_builder.image_limits import DEFAULT_LIMITS
 from tfrecords_builder.labels import read_labels
 from tfrecords_builder.schema import from_example_bytes
-from tfrecords_builder.shards import build_shards
 from tfrecords_builder.tfrecord import read_records
 
 NAME = "train-00000-of-00001.tfrecord"
 
 
-@pytest.fixture(scope="module")
-def build(catalogue, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("one") / "out"
-    build_shards(BuildConfig(csv=catalogue[0], images=catalogue[1], out=out, num_shards=1))
-    return out
+@pytest.fixture
+def build(built) -> Path:
+    return built(1)
 
 
 @pytest.fixture

@@ -19,24 +19,13 @@ OTHER = "validation-00002-of-00003.tfrecord"
 
 
 @pytest.fixture(scope="module")
-def sources(catalogue, tmp_path_factory) -> tuple[Path, Path]:
-    """The catalogue with three photographs that are refused."""
-    folder = tmp_path_factory.mktemp("sources")
-    shutil.copytree(catalogue[1], folder / "images")
-    photographs = sorted((folder / "images").rglob("*.jpg"))
-    photographs[0].write_bytes(b"")
-    photographs[9].unlink()
-    photographs[17].write_bytes(photographs[17].read_bytes()[:100])
-    shutil.copy(catalogue[0], folder / "train.csv")
-    return folder / "train.csv", folder / "images"
-
-
-@pytest.fixture(scope="module")
-def fresh(sources, tmp_path_factory) -> Path:
+def fresh(spoilt_catalogue, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("fresh") / "out"
     plan = parse_plan(["validation=0.25", "test=0.1"])
     build_shards(
-        BuildConfig(csv=sources[0], images=sources[1], out=out, num_shards=3, max_side=32, splits=plan, seed=5)
+        BuildConfig(
+            csv=spoilt_catalogue[0], images=spoilt_catalogue[1], out=out, num_shards=3, max_side=32, splits=plan, seed=5
+        )
     )
     return out
 
@@ -81,11 +70,11 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_only_what_is_bad_is_rebuilt_and_the_folder_is_as_new(build, fresh, sources, contents, damage):
+def test_only_what_is_bad_is_rebuilt_and_the_folder_is_as_new(build, fresh, spoilt_catalogue, contents, damage):
     spoil, expected = DAMAGES[damage]
     spoil(build)
     inodes = {path.name: path.stat().st_ino for path in build.glob("*.tfrecord")}
-    done = repair_shards(build, csv=sources[0], images=sources[1])
+    done = repair_shards(build, csv=spoilt_catalogue[0], images=spoilt_catalogue[1])
     assert list(done.rebuilt) == expected
     found = contents(build)
     (build / ".build/lock").touch()
@@ -96,47 +85,49 @@ def test_only_what_is_bad_is_rebuilt_and_the_folder_is_as_new(build, fresh, sour
 
 
 @pytest.mark.slow
-def test_with_several_workers(build, fresh, sources, contents):
+def test_with_several_workers(build, fresh, spoilt_catalogue, contents):
     flip(build / NAME)
-    repair_shards(build, csv=sources[0], images=sources[1], workers=2)
+    repair_shards(build, csv=spoilt_catalogue[0], images=spoilt_catalogue[1], workers=2)
     assert contents(build) == contents(fresh)
 
 
-def test_changed_photographs_are_noticed_and_nothing_is_replaced(build, sources, tmp_path, contents, scene, encode):
-    shutil.copytree(sources[1], tmp_path / "images")
+def test_changed_photographs_are_noticed_and_nothing_is_replaced(
+    build, spoilt_catalogue, tmp_path, contents, scene, encode
+):
+    shutil.copytree(spoilt_catalogue[1], tmp_path / "images")
     for number, path in enumerate(sorted((tmp_path / "images").rglob("*.jpg"))):
         path.write_bytes(encode(scene(seed=100 + number)))
     flip(build / NAME)
     before = contents(build)
     with pytest.raises(CheckFailed, match=f"{NAME} was rebuilt with .* photographs in .* have changed. Nothing was"):
-        repair_shards(build, csv=sources[0], images=tmp_path / "images")
+        repair_shards(build, csv=spoilt_catalogue[0], images=tmp_path / "images")
     assert contents(build) == before
 
 
-def test_another_catalogue_is_refused(build, sources, tmp_path, contents):
-    (tmp_path / "other.csv").write_text(sources[0].read_text() + "ffff,7\n")
+def test_another_catalogue_is_refused(build, spoilt_catalogue, tmp_path, contents):
+    (tmp_path / "other.csv").write_text(spoilt_catalogue[0].read_text() + "ffff,7\n")
     before = contents(build)
     with pytest.raises(ValueError, match=r"cannot be repaired from these inputs \(inputs.csv was"):
-        repair_shards(build, csv=tmp_path / "other.csv", images=sources[1])
+        repair_shards(build, csv=tmp_path / "other.csv", images=spoilt_catalogue[1])
     assert contents(build) == before
 
 
-def test_other_versions_are_refused(build, sources, monkeypatch):
+def test_other_versions_are_refused(build, spoilt_catalogue, monkeypatch):
     monkeypatch.setattr("PIL.__version__", "0.1")
     with pytest.raises(ValueError, match=r"versions.pillow was '.*' and is '0.1'"):
-        repair_shards(build, csv=sources[0], images=sources[1])
+        repair_shards(build, csv=spoilt_catalogue[0], images=spoilt_catalogue[1])
 
 
-def test_a_folder_without_a_build(sources, tmp_path):
+def test_a_folder_without_a_build(spoilt_catalogue, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"neither a readable manifest nor a \.build folder"):
-        repair_shards(tmp_path, csv=sources[0], images=sources[1])
+        repair_shards(tmp_path, csv=spoilt_catalogue[0], images=spoilt_catalogue[1])
     (tmp_path / ".build").mkdir()
     with pytest.raises(ValueError, match="does not say how it was built any more"):
-        repair_shards(tmp_path, csv=sources[0], images=sources[1])
+        repair_shards(tmp_path, csv=spoilt_catalogue[0], images=spoilt_catalogue[1])
 
 
 @pytest.mark.parametrize("point", ["write_shard", "finish_build"])
-def test_a_killed_repair_can_be_run_again(build, fresh, sources, contents, monkeypatch, point):
+def test_a_killed_repair_can_be_run_again(build, fresh, spoilt_catalogue, contents, monkeypatch, point):
     flip(build / NAME)
 
     def interrupt(*arguments):
@@ -144,16 +135,16 @@ def test_a_killed_repair_can_be_run_again(build, fresh, sources, contents, monke
 
     monkeypatch.setattr(repair, point, interrupt)
     with pytest.raises(KeyboardInterrupt):
-        repair_shards(build, csv=sources[0], images=sources[1])
+        repair_shards(build, csv=spoilt_catalogue[0], images=spoilt_catalogue[1])
     monkeypatch.undo()
-    repair_shards(build, csv=sources[0], images=sources[1])
+    repair_shards(build, csv=spoilt_catalogue[0], images=spoilt_catalogue[1])
     assert contents(build) == contents(fresh)
 
 
-def test_a_build_with_given_labels(fresh, sources, tmp_path, contents):
+def test_a_build_with_given_labels(fresh, spoilt_catalogue, tmp_path, contents):
     config = BuildConfig(
-        csv=sources[0],
-        images=sources[1],
+        csv=spoilt_catalogue[0],
+        images=spoilt_catalogue[1],
         out=tmp_path / "whole",
         labels=fresh / "labels.csv",
         splits=parse_plan(["index"]),
@@ -163,20 +154,22 @@ def test_a_build_with_given_labels(fresh, sources, tmp_path, contents):
     build_shards(replace(config, out=tmp_path / "out"))
     (tmp_path / "out/index-00001-of-00002.tfrecord").unlink()
     with pytest.raises(ValueError, match="give --labels"):
-        repair_shards(tmp_path / "out", csv=sources[0], images=sources[1])
-    repair_shards(tmp_path / "out", csv=sources[0], images=sources[1], labels=fresh / "labels.csv")
+        repair_shards(tmp_path / "out", csv=spoilt_catalogue[0], images=spoilt_catalogue[1])
+    repair_shards(tmp_path / "out", csv=spoilt_catalogue[0], images=spoilt_catalogue[1], labels=fresh / "labels.csv")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-def test_tables_beside_the_shards_are_checked_and_repaired(sources, tmp_path, contents):
-    rows = [line.split(",") for line in sources[0].read_text().split()[1:]]
+def test_tables_beside_the_shards_are_checked_and_repaired(spoilt_catalogue, tmp_path, contents):
+    rows = [line.split(",") for line in spoilt_catalogue[0].read_text().split()[1:]]
     attribution = tmp_path / "attribution_in.csv"
     header = "id,url,author,license,title\n"
     attribution.write_text(header + "".join(f"{row[0]},https://example.org,a,CC0,t\n" for row in rows))
     categories = tmp_path / "categories_in.csv"
     categories.write_text("landmark_id,category\n7,Seven\n300,Bridge\n")
     further = {"attribution": attribution, "categories": categories}
-    config = BuildConfig(csv=sources[0], images=sources[1], out=tmp_path / "whole", num_shards=2, **further)
+    config = BuildConfig(
+        csv=spoilt_catalogue[0], images=spoilt_catalogue[1], out=tmp_path / "whole", num_shards=2, **further
+    )
     build_shards(config)
     build_shards(replace(config, out=tmp_path / "out"))
     (tmp_path / "out/attribution.csv").unlink()
@@ -185,5 +178,5 @@ def test_tables_beside_the_shards_are_checked_and_repaired(sources, tmp_path, co
         "attribution.csv: is missing; run the build again",
         "categories.csv: its sha256 is not the manifest's",
     ]
-    repair_shards(tmp_path / "out", csv=sources[0], images=sources[1], **further)
+    repair_shards(tmp_path / "out", csv=spoilt_catalogue[0], images=spoilt_catalogue[1], **further)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")

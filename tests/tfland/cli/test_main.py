@@ -1,7 +1,6 @@
 """The umbrella `tfland` and `tfland-train`: which commands there are, exit codes, --debug."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -96,11 +95,3 @@ def test_debug_lets_the_traceback_through(monkeypatch: pytest.MonkeyPatch, tmp_p
         monkeypatch.setattr(sys, "argv", ["program", *arguments])
         with pytest.raises(OSError, match="no configuration at"):
             entry()
-
-
-def test_help_needs_nothing_heavy() -> None:
-    """The commands' modules import only typer and the standard library; what is heavy waits until it is needed."""
-    program = "import sys, tfland.cli.main\n"
-    program += "print(sorted({'tensorflow', 'keras', 'pandas', 'numpy', 'cv2', 'matplotlib'} & set(sys.modules)))"
-    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"

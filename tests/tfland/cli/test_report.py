@@ -4,26 +4,8 @@ from types import SimpleNamespace
 import pytest
 import typer
 
-from delf_verify.inputs import read_predictions
-from delf_verify.sources import FolderSource
-from delf_verify.verify import Photographs, verify_batch
 from tfland.cli import report
-from tfrecords_builder.catalog import read_photographs
 from tfrecords_builder.terminal import run_app
-
-
-@pytest.fixture(scope="module")
-def folder(verify_world: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("report") / "out"
-    verify_batch(
-        predictions=read_predictions(verify_world.predictions),
-        index=read_photographs(verify_world.index_csv),
-        queries=Photographs(source=FolderSource(verify_world.queries), name=str(verify_world.queries)),
-        index_images=Photographs(source=FolderSource(verify_world.index), name=str(verify_world.index)),
-        features="sift",
-        out_dir=out,
-    )
-    return out
 
 
 @pytest.fixture
@@ -36,34 +18,34 @@ def app() -> typer.Typer:
 
 def test_with_the_truth_and_names(
     app: typer.Typer,
-    folder: Path,
+    verified_folder: Path,
     verify_world: SimpleNamespace,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "labels.csv").write_text("landmark_id,category\n10,<b>tower\n")
-    arguments = ["report", folder, "--solution", verify_world.solution, "--labels", tmp_path / "labels.csv"]
+    arguments = ["report", verified_folder, "--solution", verify_world.solution, "--labels", tmp_path / "labels.csv"]
     # `unknown` is predicted but not part of the solution's world: it shows none of its landmarks.
     assert run_app(app, [str(part) for part in (*arguments, "--cards", 2)]) == 0
     page = Path(capsys.readouterr().out.strip())
     text = page.read_text()
-    assert page == folder / "report" / "index.html"
+    assert page == verified_folder / "report" / "index.html"
     assert "GAP after verification" in text and "truth: right" in text
     assert "&lt;b&gt;tower" in text and "<b>tower" not in text
 
 
-def test_without_any_truth(app: typer.Typer, folder: Path) -> None:
-    assert run_app(app, ["report", str(folder), "--cards", "0"]) == 0
-    text = (folder / "report" / "index.html").read_text()
+def test_without_any_truth(app: typer.Typer, verified_folder: Path) -> None:
+    assert run_app(app, ["report", str(verified_folder), "--cards", "0"]) == 0
+    text = (verified_folder / "report" / "index.html").read_text()
     assert "Self-verified GAP" in text and "Verdict against the truth" not in text
     assert "No evidence is drawn" in text
 
 
-def test_with_finished_figures(app: typer.Typer, folder: Path, tmp_path: Path) -> None:
+def test_with_finished_figures(app: typer.Typer, verified_folder: Path, tmp_path: Path) -> None:
     summary = tmp_path / "summary.json"
     summary.write_text('{"true_kept": 0.123, "seconds": {"verify": 4.5}}')
-    assert run_app(app, ["report", str(folder), "--figures", str(summary), "--cards", "0"]) == 0
-    text = (folder / "report" / "index.html").read_text()
+    assert run_app(app, ["report", str(verified_folder), "--figures", str(summary), "--cards", "0"]) == 0
+    text = (verified_folder / "report" / "index.html").read_text()
     assert "12.3%" in text and "Seconds per stage" in text
 
 
@@ -78,7 +60,7 @@ def test_with_finished_figures(app: typer.Typer, folder: Path, tmp_path: Path) -
 )
 def test_bad_files(
     app: typer.Typer,
-    folder: Path,
+    verified_folder: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     option: str,
@@ -87,6 +69,6 @@ def test_bad_files(
     message: str,
 ) -> None:
     (tmp_path / "bad").write_text(content)
-    assert run_app(app, ["report", str(folder), option, str(tmp_path / "bad")]) == code
+    assert run_app(app, ["report", str(verified_folder), option, str(tmp_path / "bad")]) == code
     assert message in capsys.readouterr().err
     assert run_app(app, ["report", str(tmp_path)]) == 1
