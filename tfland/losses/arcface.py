@@ -47,7 +47,7 @@ def arcface(
         [B] float32.
     """
     cosines = ops.convert_to_tensor(cosines, "float32")
-    target = ops.clip(true_class_logits(labels, cosines), -1.0, 1.0)
+    target = true_class_logits(labels, cosines)
     constants = _margin_constants(margin)
     if constants.ndim > 1:
         constants = ops.unstack(ops.take(ops.convert_to_tensor(constants), ops.cast(labels, "int32"), axis=1), num=4)
@@ -63,7 +63,7 @@ def _margin_constants(margin: Any) -> np.ndarray:
 
 def _with_margin(cosine: Any, cos_m: Any, sin_m: Any, boundary: Any, step: Any, *, easy_margin: bool) -> Any:
     """`cos(θ + m)`, and how it goes on past the boundary; all [B] or one number -> [B]."""
-    sine = ops.sqrt(ops.clip(1 - ops.square(cosine), _MIN_SINE_SQUARED, 1.0))
+    sine = ops.sqrt(ops.maximum(1 - ops.square(cosine), _MIN_SINE_SQUARED))
     shifted = cosine * cos_m - sine * sin_m
     if easy_margin:
         return ops.where(cosine > 0, shifted, cosine)
