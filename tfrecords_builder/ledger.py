@@ -17,19 +17,23 @@ from tfrecords_builder.photograph_files import STATE_FOLDER, StoredFile
 
 _LEDGER = "ledger.sqlite"
 _LOCK = "lock"
+_LOG = "journal_mode=WAL"
 _PAGE = 256
 _FLUSH_ROWS = 50
 _FLUSH_S = 1.0
 # `wanted` is the number of the CSV file that last named the photograph: rows of earlier files are kept and left alone.
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS catalogues (number INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, rows INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS photographs (
-    id TEXT NOT NULL UNIQUE, url TEXT NOT NULL, host TEXT NOT NULL, line INTEGER NOT NULL, wanted INTEGER NOT NULL,
-    state TEXT NOT NULL DEFAULT 'pending', reason TEXT, detail TEXT, size_bytes INTEGER, sha256 TEXT
-);
-CREATE INDEX IF NOT EXISTS pending ON photographs (host, line) WHERE state = 'pending';
-CREATE INDEX IF NOT EXISTS failed ON photographs (line) WHERE state = 'failed';
-"""
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS catalogues (number INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, rows INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS photographs (id TEXT NOT NULL, url TEXT NOT NULL, host TEXT NOT NULL, "
+    "line INTEGER NOT NULL, wanted INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'pending', reason TEXT, detail TEXT, "
+    "size_bytes INTEGER, sha256 TEXT)",
+)
+# The partial ones hold what is counted, so that counting need not read the rows.
+_INDEXES = {
+    "ids": "CREATE UNIQUE INDEX IF NOT EXISTS ids ON photographs (id)",
+    "pending": "CREATE INDEX IF NOT EXISTS pending ON photographs (wanted, host, line) WHERE state = 'pending'",
+    "failed": "CREATE INDEX IF NOT EXISTS failed ON photographs (wanted, line) WHERE state = 'failed'",
+}
 
 
 class Pending(NamedTuple):
@@ -58,9 +62,11 @@ class Ledger:
         self._done: list[tuple[Any, ...]] = []
         self._flushed_at = time.monotonic()
         # With a write-ahead log a kill loses no committed row; a power cut may lose the last ones, whose files remain.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-131072"):
+        for pragma in (_LOG, "synchronous=NORMAL", "cache_size=-131072"):
             self._database.execute(f"PRAGMA {pragma}")
-        self._database.executescript(_SCHEMA)
+        with self.transaction() as database:
+            for statement in (*_TABLES, *_INDEXES.values()):
+                database.execute(statement)
         self.wanted = self._value("SELECT coalesce(max(number), 0) FROM catalogues")
 
     @contextmanager
@@ -74,6 +80,26 @@ class Ledger:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             raise
+
+    @contextmanager
+    def bulk(self) -> Iterator[sqlite3.Connection]:
+        """As `transaction`, for millions of rows into an empty ledger: its indexes are made after the block.
+
+        Raises:
+            sqlite3.IntegrityError: an id occurs twice; the ledger is empty again.
+        """
+        # Without the write-ahead log, through which every row would be written twice. A kill still leaves nothing
+        # half-done: the journal beside the file says where it ended.
+        self._database.execute("PRAGMA journal_mode=DELETE")
+        try:
+            with self.transaction() as database:
+                for name in _INDEXES:
+                    database.execute(f"DROP INDEX {name}")
+                yield database
+                for statement in _INDEXES.values():
+                    database.execute(statement)
+        finally:
+            self._database.execute(f"PRAGMA {_LOG}")
 
     def record(self, row: Pending, outcome: StoredFile | DownloadFailed) -> None:
         """Notes what became of a URL; written with others, at the latest by `flush`."""
@@ -95,6 +121,11 @@ class Ledger:
                 self._done,
             )
         self._done.clear()
+
+    def digest(self) -> str:
+        """Returns the sha256 of the CSV file that was brought in last, or ""."""
+        found = self._database.execute("SELECT sha256 FROM catalogues WHERE number = ?", (self.wanted,)).fetchone()
+        return found[0] if found else ""
 
     def pending_hosts(self) -> list[str]:
         """Returns the hosts of the URLs that are still to be fetched, the one with the most first."""
@@ -153,7 +184,12 @@ class Ledger:
 
     def count(self, state: str) -> int:
         """Returns how many of the CSV's URLs are "pending", "done" or "failed"."""
-        return self._value("SELECT count(*) FROM photographs WHERE state = ? AND wanted = ?", state, self.wanted)
+        if state == "done":
+            total = self._value("SELECT coalesce(max(rows), 0) FROM catalogues WHERE number = ?", self.wanted)
+            return total - self.count("pending") - self.count("failed")
+        # The state as text, not as a parameter: only so does SQLite see that an index holds those rows.
+        chosen = {"pending": "state = 'pending'", "failed": "state = 'failed'"}[state]
+        return self._value(f"SELECT count(*) FROM photographs WHERE {chosen} AND wanted = ?", self.wanted)  # noqa: S608
 
     def reasons(self) -> dict[str, int]:
         """Returns how many URLs failed for each reason, the most frequent first."""

@@ -1,8 +1,15 @@
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tfrecords_builder.ledger import Failed, open_ledger
 from tfrecords_builder.ledger_import import import_urls
 from tfrecords_builder.photograph_files import StoredFile
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -79,3 +86,46 @@ def test_files_without_rows_or_that_are_not_there(ledger, load, tmp_path):
         load()
     with pytest.raises(FileNotFoundError, match=r"no CSV file at /nowhere\.csv"):
         import_urls(ledger, tmp_path / "/nowhere.csv")
+
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from tfrecords_builder.ledger import open_ledger
+from tfrecords_builder.ledger_import import import_urls
+from tfrecords_builder import ledger_import
+values, left = ledger_import._values, int(sys.argv[3])
+def killed(row, number):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return values(row, number)
+ledger_import._values = killed
+with open_ledger(Path(sys.argv[2])) as ledger:
+    # A tiny cache: pages reach the file long before the end, as with millions of rows.
+    ledger._database.execute("PRAGMA cache_size=10")
+    import_urls(ledger, Path(sys.argv[1]))
+"""
+
+
+def test_killed_within_the_first_import_it_leaves_an_empty_ledger(write_csv, tmp_path):
+    rows = [(f"{n * 0x9E3779B97F4A7C15 % 2**64:016x}", f"http://a.example/{n}") for n in range(20_000)]
+    csv = write_csv(tmp_path / "t.csv", ("id", "url"), rows)
+    line = [sys.executable, "-c", CHILD, csv, tmp_path / "out", 17_000]
+    done = subprocess.run(list(map(str, line)), cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert (tmp_path / "out/.download/ledger.sqlite").stat().st_size > 500_000, "nothing had been written yet"
+    with open_ledger(tmp_path / "out") as ledger:
+        assert (ledger.count("pending"), ledger.pending_hosts(), ledger.digest()) == (0, [], "")
+        import_urls(ledger, csv)
+        assert [(row.image_id, row.url) for row in ledger.pending("a.example")] == rows
+        assert [ledger.count(state) for state in ("pending", "failed", "done")] == [20_000, 0, 0]
+
+
+def test_an_id_that_occurs_twice_in_the_first_file_leaves_an_empty_ledger(ledger, load):
+    with pytest.raises(ValueError, match="line 4: id 'aa' is already on line 2"):
+        load(("aa", "http://a.example/1"), ("bb", "http://a.example/2"), ("aa", "http://a.example/3"))
+    assert (ledger.count("pending"), ledger.digest()) == (0, "")
+    load(("aa", "http://a.example/1"))
+    assert urls(ledger) == [("aa", "http://a.example/1")]
