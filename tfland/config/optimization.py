@@ -16,6 +16,14 @@ class OptimizerConfig:
         nesterov: look ahead (SGD only).
         weight_decay: decoupled for AdamW, an L2 gradient for SGD and Adam; never on biases and normalisation.
         clip_norm: the gradients' joint norm is cut to this; 0 leaves them (5 in seed 001's published code).
+        accumulation_steps: micro-batches whose gradients make one step: training.batch_size is cut into this many
+            parts, which pass one after the other, so that less memory is needed. Batch normalisation takes its
+            statistics from each part alone; everything else is as with the whole batch.
+        backbone_rate: learning rate of the backbone as a share of the head's.
+        freeze_backbone_epochs: epochs at the start in which only the head trains; the backbone's batch normalisation
+            keeps its statistics too.
+        average_decay: d of a moving average of the weights, average ← d·average + (1 − d)·weight after each step, which
+            is evaluated and saved in place of the weights (0.999 or 0.9999 are usual); 0 for none.
     """
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
@@ -23,12 +31,21 @@ class OptimizerConfig:
     nesterov: bool = False
     weight_decay: float = 1e-4
     clip_norm: float = 0.0
+    accumulation_steps: int = 1
+    backbone_rate: float = 1.0
+    freeze_backbone_epochs: float = 0.0
+    average_decay: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.momentum < 1:
             refuse("optimizer.momentum", self.momentum, "give a share of at least 0 and below 1")
         check_between("optimizer.weight_decay", self.weight_decay, 0)
         check_between("optimizer.clip_norm", self.clip_norm, 0)
+        check_between("optimizer.accumulation_steps", self.accumulation_steps, 1)
+        check_positive("optimizer.backbone_rate", self.backbone_rate)
+        check_between("optimizer.freeze_backbone_epochs", self.freeze_backbone_epochs, 0)
+        if not 0 <= self.average_decay < 1:
+            refuse("optimizer.average_decay", self.average_decay, "give a share of at least 0 and below 1; 0 for none")
 
 
 @dataclass(frozen=True, kw_only=True)

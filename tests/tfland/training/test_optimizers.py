@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfland.config import OptimizerConfig
-from tfland.training.optimizers import build_optimizer, decays, prepare_gradients
+from tfland.config import OptimizerConfig, ScheduleConfig
+from tfland.training.gradients import decays, micro_batch, prepare_gradients
+from tfland.training.optimizers import build_optimizer
+from tfland.training.schedules import Schedule
 
 KERNEL, BIAS = np.array([[1.0, -2.0]], np.float32), np.array([0.5], np.float32)
 GRADIENTS = [np.array([[3.0, 0.0]], np.float32), np.array([4.0], np.float32)]
@@ -17,10 +19,11 @@ def variables() -> list[keras.Variable]:
     return [keras.Variable(KERNEL), keras.Variable(BIAS)]
 
 
-def prepared(config: OptimizerConfig) -> list[np.ndarray]:
-    # Inside a strategy, as in training: the gradients of one replica are those of all.
-    strategy, held = tf.distribute.OneDeviceStrategy("/cpu:0"), variables()
-    return [g.numpy() for g in strategy.run(lambda: prepare_gradients(list(map(tf.constant, GRADIENTS)), held, config))]
+def prepared(config: OptimizerConfig, scale: float | None = None) -> list[np.ndarray]:
+    scaled = [tf.constant(g) * (scale or 1.0) for g in GRADIENTS]
+    gradients, norm = prepare_gradients(scaled, variables(), config, scale)
+    assert norm.numpy() == pytest.approx(5.0)
+    return [gradient.numpy() for gradient in gradients]
 
 
 def step(config: OptimizerConfig, times: int = 1) -> list[np.ndarray]:
@@ -81,3 +84,62 @@ def test_slots_exist_before_the_first_step(name: str) -> None:
     before = len(optimizer.variables)
     optimizer.apply([tf.constant(g) for g in GRADIENTS], trained)
     assert len(optimizer.variables) == before > 2
+
+
+def test_the_loss_scale_comes_off_before_the_norm_is_cut() -> None:
+    for found, expected in zip(prepared(OptimizerConfig(weight_decay=0.0), 1024.0), GRADIENTS, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    kernel, _ = prepared(OptimizerConfig(weight_decay=0.0, clip_norm=1.0), 1024.0)
+    np.testing.assert_allclose(kernel, GRADIENTS[0] / 5, rtol=1e-6)
+
+
+def test_a_gradient_that_is_not_finite_shows_in_the_norm() -> None:
+    for bad in (np.inf, np.nan):
+        _, norm = prepare_gradients([tf.constant([[bad, 0.0]]), tf.constant([1.0])], variables(), OptimizerConfig())
+        assert not np.isfinite(norm.numpy())
+
+
+def test_nesterov_looks_ahead() -> None:
+    """v = -ηg, w = w0 + 0.5 v - ηg = w0 - 1.5 ηg (Keras's and PyTorch's form)."""
+    kernel, _ = step(OptimizerConfig(name="sgd", momentum=0.5, nesterov=True))
+    np.testing.assert_allclose(kernel, KERNEL - 1.5 * RATE * GRADIENTS[0], rtol=1e-6)
+
+
+def test_the_backbone_takes_its_share_of_the_rate() -> None:
+    held = variables()
+    optimizer = build_optimizer(OptimizerConfig(backbone_rate=0.25, momentum=0.0), RATE, held, backbone=held[:1])
+    optimizer.apply([tf.constant(g) for g in GRADIENTS], held)
+    np.testing.assert_allclose(held[0].numpy(), KERNEL - 0.25 * RATE * GRADIENTS[0], rtol=1e-6)
+    np.testing.assert_allclose(held[1].numpy(), BIAS - RATE * GRADIENTS[1], rtol=1e-6)
+
+
+def test_a_late_backbone_begins_with_its_own_first_step() -> None:
+    """Adam's first step is as long as the rate, and the rate is that of the run's step."""
+    schedule = Schedule(ScheduleConfig(name="step", learning_rate=0.1, step_epochs=4.0, gamma=0.5), 1.0, 8)
+    held = variables()
+    optimizer = build_optimizer(OptimizerConfig(name="adam"), schedule, held, backbone=held[:1], freeze_steps=4)
+    for _ in range(4):
+        optimizer.apply([tf.constant(GRADIENTS[1])], held[1:])
+    np.testing.assert_array_equal(held[0].numpy(), KERNEL)
+    optimizer.apply([tf.constant(g) for g in GRADIENTS], held)
+    np.testing.assert_allclose(held[0].numpy(), KERNEL - 0.05 * np.sign(GRADIENTS[0]), atol=1e-5)
+    assert int(optimizer.iterations.numpy()) == 5
+
+
+def test_a_skipped_step_is_counted() -> None:
+    held = variables()
+    optimizer = build_optimizer(OptimizerConfig(name="adam"), RATE, held)
+    optimizer.skip(held)
+    assert int(optimizer.iterations.numpy()) == 1
+    np.testing.assert_array_equal(held[0].numpy(), KERNEL)
+
+
+def test_micro_batches_do_not_depend_on_the_number_of_replicas() -> None:
+    batch = (tf.range(24), tf.range(24) * 2)
+    whole = [set(micro_batch(batch, 3, tf.constant(n))[0].numpy().tolist()) for n in range(3)]
+    halves = [
+        {int(i) for half in (0, 12) for i in micro_batch((batch[0][half : half + 12],), 3, tf.constant(n))[0]}
+        for n in range(3)
+    ]
+    assert whole == halves
+    assert set.union(*whole) == set(range(24))
