@@ -19,6 +19,8 @@ setup(
         "scikit-learn>=1.9",
         "scipy>=1.15",
         "simplejpeg>=1.9",
+        "huggingface-hub>=1.0",
+        "safetensors>=0.5",
         "pandas>=2.3",
         "pyarrow>=20",
         "faiss-cpu>=1.12",

@@ -38,7 +38,7 @@ def test_a_written_configuration_reads_back_equal(yaml_file: Path, tmp_path: Pat
         (["optimiser.name=sgd"], r"Key 'optimiser' not in 'ExperimentConfig'"),
         (["training.epochs=many"], r"'many' of type 'str' could not be converted to Integer.*training.epochs"),
         (["training.epochs=1.5"], r"1.5.*could not be converted to Integer"),
-        (["model.backbone=vgg"], r"Invalid value 'vgg'.*resnet18.*model.backbone"),
+        (["model.backbone=vgg"], r"model.backbone is 'vgg'; did you mean 'vgg16'\? choose one of resnet18, "),
         (["training.epochs=0"], r"experiment.yaml: training.epochs is 0; give a number of at least 1"),
         (["model=3"], r"int is not a subclass of ModelConfig"),
         (["training.epochs"], r"override 'training.epochs' is not key=value"),

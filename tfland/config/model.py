@@ -1,9 +1,28 @@
 """The `model` section of an experiment: the network."""
 
+import difflib
 from dataclasses import dataclass
 from typing import Literal
 
 from tfland.config.checks import check_between, check_positive, refuse
+
+# The table of networks is `tfland.models.backbone_specs.BACKBONES`; its names are repeated here because reading a
+# configuration must not wait for Keras. A test holds the two together.
+BACKBONE_NAMES = (
+    "resnet18",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "seresnext101_32x4d",
+    "res2net101_26w4s",
+    *(f"efficientnet_b{number}" for number in range(8)),
+    "vgg16",
+    "inception_v3",
+    "inception_v100",
+    "inception_v200",
+)
+# What the name of a network that keras-hub builds starts with.
+PRESET_PREFIXES = ("hub:", "hf://", "kaggle://")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +30,9 @@ class ModelConfig:
     """The network.
 
     Attributes:
-        backbone: the convolutional network; for the DELF tasks its part up to conv4 is the trunk.
+        backbone: the convolutional network: a name of the table in docs/BACKBONES.md, "hub:PRESET" for a vision
+            backbone of keras-hub (a name or a folder), or its address ("hf://timm/resnet50.a1_in1k"). For the DELF
+            tasks the part of a ResNet up to conv4 is the trunk.
         pooling: how the feature map becomes one vector: "average", "max" or "gem" (generalised mean).
         gem_p: start value of GeM's exponent (3 in seed 001).
         gem_trainable: learn that exponent.
@@ -23,10 +44,13 @@ class ModelConfig:
             form of seed 001's published code.
         dropout: share of embedding entries zeroed in training, in [0, 1).
         head: "linear" (logits) or "cosine" (cosines between embedding and class weights; ArcFace needs them).
-        weights: "none" (random), "imagenet", or the path of a model directory or a .keras file of ours.
+        auxiliary_head: a second classifier on the 17x17 stage of an Inception, in training only (InceptionV3's).
+        weights: "none" (random), "imagenet" (Keras's), "preset" (those of the keras-hub backbone), "hub:PRESET" or
+            "hf://timm/NAME" (fetched into a backbone of the table), a .safetensors file of timm's, or a model
+            directory or .keras file of ours, also of another image size or number of classes.
     """
 
-    backbone: Literal["resnet18", "resnet50", "efficientnet_b0"] = "resnet50"
+    backbone: str = "resnet50"
     pooling: Literal["average", "max", "gem"] = "gem"
     gem_p: float = 3.0
     gem_trainable: bool = True
@@ -36,9 +60,13 @@ class ModelConfig:
     neck_dropout: float = 0.0
     dropout: float = 0.0
     head: Literal["linear", "cosine"] = "linear"
+    auxiliary_head: bool = False
     weights: str = "none"
 
     def __post_init__(self) -> None:
+        check_backbone(self.backbone)
+        if self.auxiliary_head and not self.backbone.startswith("inception_"):
+            refuse("model.auxiliary_head", True, f"{self.backbone} has none; give an inception_ backbone or false")
         check_positive("model.gem_p", self.gem_p)
         check_between("model.embedding_size", self.embedding_size, 0)
         if not 0 <= self.neck_dropout < 1:
@@ -48,4 +76,17 @@ class ModelConfig:
         if not 0 <= self.dropout < 1:
             refuse("model.dropout", self.dropout, "give a share of at least 0 and below 1")
         if not self.weights:
-            refuse("model.weights", self.weights, 'give "none", "imagenet" or a path')
+            refuse("model.weights", self.weights, 'give "none", "imagenet", a preset or a path')
+
+
+def check_backbone(name: str) -> None:
+    """Refuses the name of a network that there is none of, and offers the nearest."""
+    if name in BACKBONE_NAMES:
+        return
+    if name.startswith(PRESET_PREFIXES):
+        if name in PRESET_PREFIXES:
+            refuse("model.backbone", name, 'give the preset\'s name behind it, as in "hub:resnet_50_imagenet"')
+        return
+    near = difflib.get_close_matches(name, BACKBONE_NAMES, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    refuse("model.backbone", name, f"{hint}choose one of {', '.join(BACKBONE_NAMES)}, or hub:PRESET")

@@ -1,148 +1,47 @@
-"""The convolutional networks, each one table entry: constructor, preprocessing, where pre-trained weights are.
+"""Networks from pixels to a feature map: those of the table and keras-hub's presets, with their start weights.
 
-Every backbone is one flat functional graph of built-in Keras layers with its preprocessing in front, so it takes
-pixels in 0..255 and loads anywhere without this package.
-
-ResNet: He et al. 2016, https://arxiv.org/abs/1512.03385. EfficientNet: Tan and Le 2019,
-https://arxiv.org/abs/1905.11946.
+Every backbone is one flat functional graph with its preprocessing in front, so it takes pixels in 0..255. Those of the
+table are built of Keras's own layers and load anywhere without this package.
 """
 
-import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from tfland.models.weights import copy_matching_weights, load_matching_weights
+from tfland.config.model import PRESET_PREFIXES
+from tfland.models.backbone_specs import BACKBONES, BackboneSpec, backbone_spec
+from tfland.models.presets import Preset, fetch_timm_file, load_preset
+from tfland.models.timm_weights import load_timm_weights
+from tfland.models.weights import copy_matching_weights, load_matching_weights, saved_model_path
 
-# Mean and standard deviation of ImageNet's pixels, RGB, 0..255 (as torchvision and timm use them).
-_IMAGENET_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
-_IMAGENET_DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
-# The means that keras.applications' ResNet50 weights were trained with (Caffe's; its deviation is 1).
-_CAFFE_MEAN = (123.68, 116.779, 103.939)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BackboneSpec:
-    """What distinguishes one backbone.
-
-    Attributes:
-        construct: makes the Keras model without a classification head; its argument is None (random weights) or
-            "imagenet".
-        channels: depth of the feature map that it ends with.
-        first_layer: name of the first layer after the constructor's own preprocessing, which ours replaces.
-        conv4_layer: name of the layer whose output is the conv4 map (stride 16), DELF's input; None: not offered.
-        mean: subtracted from the pixels, RGB, 0..255.
-        deviation: the centred pixels are divided by it, RGB, 0..255.
-        imagenet_kernel: name of a first convolution whose ImageNet weights expect BGR, "" where they expect RGB;
-            None: there are no ImageNet weights.
-    """
-
-    construct: Callable[[str | None], keras.Model]
-    channels: int
-    first_layer: str
-    conv4_layer: str | None
-    mean: tuple[float, float, float]
-    deviation: tuple[float, float, float]
-    imagenet_kernel: str | None
-
-
-def _resnet18(_weights: str | None) -> keras.Model:
-    # Imported here: keras_hub is slow to import. Its plain constructors need no network, unlike its presets.
-    from keras_hub.models import ResNetBackbone
-
-    return ResNetBackbone(
-        input_conv_filters=[64],
-        input_conv_kernel_sizes=[7],
-        stackwise_num_filters=[64, 128, 256, 512],
-        stackwise_num_blocks=[2, 2, 2, 2],
-        stackwise_num_strides=[1, 2, 2, 2],
-        block_type="basic_block",
-        image_shape=(None, None, 3),
-    )
-
-
-def _resnet50(weights: str | None) -> keras.Model:
-    return keras.applications.ResNet50(include_top=False, weights=weights, input_shape=(None, None, 3))
-
-
-def _efficientnet_b0(weights: str | None) -> keras.Model:
-    return keras.applications.EfficientNetB0(include_top=False, weights=weights, input_shape=(None, None, 3))
-
-
-BACKBONES: dict[str, BackboneSpec] = {
-    "resnet18": BackboneSpec(
-        construct=_resnet18,
-        channels=512,
-        first_layer="conv1_pad",
-        conv4_layer="stack2_block1_out",
-        mean=_IMAGENET_MEAN,
-        deviation=_IMAGENET_DEVIATION,
-        imagenet_kernel=None,
-    ),
-    "resnet50": BackboneSpec(
-        construct=_resnet50,
-        channels=2048,
-        first_layer="conv1_pad",
-        conv4_layer="conv4_block6_out",
-        mean=_CAFFE_MEAN,
-        deviation=(1.0, 1.0, 1.0),
-        imagenet_kernel="conv1_conv",
-    ),
-    "efficientnet_b0": BackboneSpec(
-        construct=_efficientnet_b0,
-        channels=1280,
-        first_layer="stem_conv_pad",
-        conv4_layer=None,
-        mean=_IMAGENET_MEAN,
-        deviation=_IMAGENET_DEVIATION,
-        imagenet_kernel="",
-    ),
-}
-
-
-def backbone_spec(name: str) -> BackboneSpec:
-    """The table entry of a backbone.
-
-    Raises:
-        ValueError: there is no backbone of that name; the message offers the nearest one.
-    """
-    if name in BACKBONES:
-        return BACKBONES[name]
-    near = difflib.get_close_matches(name, BACKBONES, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"unknown backbone {name!r}; choose one of {', '.join(BACKBONES)}.{hint}")
+# Five halvings stand between the pixels and the last feature map of nearly every backbone of keras-hub.
+_MIN_PRESET_IMAGE_SIZE = 32
 
 
 def build_backbone(name: str, weights: str = "none") -> keras.Model:
     """A backbone from pixels to its last feature map.
 
     Args:
-        name: a key of `BACKBONES`.
-        weights: "none" (random; needs no network), "imagenet" (downloaded by Keras on first use), or the path of
-            a .keras file or model directory of ours, from which every layer of the same name and shape is taken.
+        name: a key of `BACKBONES`, or a keras-hub preset: "hub:NAME", "hub:FOLDER" or an address ("hf://timm/…").
+        weights: "none" (random; needs no network for a backbone of the table), "imagenet" (downloaded by Keras on
+            first use), "preset" (those of the preset that `name` is), "hub:…" or "hf://timm/…" (fetched for a
+            backbone of the table), the path of a .safetensors file of timm's, or of a .keras file or model directory
+            of ours, from which every layer of the same name and shape is taken.
 
     Returns:
         A flat functional model: [B, H, W, 3] float32 or uint8 RGB in 0..255 -> [B, ~H/32, ~W/32, channels].
 
     Raises:
-        ValueError: an unknown name, no ImageNet weights for it, or a file whose layers do not fit.
-        FileNotFoundError: there is no such file.
+        ValueError: an unknown name, no such weights for it, or a file whose layers do not fit.
+        OSError: a file is missing or could not be fetched.
     """
-    spec = backbone_spec(name)
-    if weights == "imagenet" and spec.imagenet_kernel is None:
-        known = ", ".join(key for key, other in BACKBONES.items() if other.imagenet_kernel is not None)
-        raise ValueError(f"no ImageNet weights for backbone {name!r}; {known} have them, or give a file or 'none'")
-    source = spec.construct("imagenet" if weights == "imagenet" else None)
-    model = _with_preprocessing(source, spec, name)
-    if weights == "imagenet":
-        copy_matching_weights(source, model)
-        if spec.imagenet_kernel:
-            _reverse_input_channels(model.get_layer(spec.imagenet_kernel))
-    elif weights != "none":
-        load_matching_weights(model, Path(weights))
+    model = _preset_backbone(name, weights) if _is_preset(name) else _table_backbone(name, weights)
+    path = saved_model_path(weights)
+    if path:
+        load_matching_weights(model, path)
     return model
 
 
@@ -150,7 +49,7 @@ def build_trunk(name: str, weights: str = "none") -> keras.Model:
     """The part of a ResNet up to conv4, the trunk of DELF (Noh et al. 2017, section 4.1).
 
     Args:
-        name: "resnet18" or "resnet50".
+        name: "resnet18", "resnet50", "resnet101" or "resnet152".
         weights: as for `build_backbone`.
 
     Returns:
@@ -159,13 +58,13 @@ def build_trunk(name: str, weights: str = "none") -> keras.Model:
 
     Raises:
         ValueError: the backbone has no conv4, and as for `build_backbone`.
-        FileNotFoundError: there is no such weights file.
+        OSError: as for `build_backbone`.
     """
-    layer = backbone_spec(name).conv4_layer
+    layer = None if _is_preset(name) else backbone_spec(name).conv4_layer
     if layer is None:
         known = ", ".join(key for key, spec in BACKBONES.items() if spec.conv4_layer)
         raise ValueError(f"backbone {name!r} cannot be a DELF trunk; choose one of {known}")
-    path = None if weights in ("none", "imagenet") else Path(weights)
+    path = saved_model_path(weights)
     model = build_backbone(name, "none" if path else weights)
     trunk = keras.Model(model.input, model.get_layer(layer).output, name=f"{name}_conv4")
     if path:
@@ -174,35 +73,105 @@ def build_trunk(name: str, weights: str = "none") -> keras.Model:
     return trunk
 
 
-def _with_preprocessing(source: keras.Model, spec: BackboneSpec, name: str) -> keras.Model:
-    """A copy of `source` (new weights) in one flat graph that starts with our preprocessing."""
-    # float32 whatever the policy: half precision cannot tell neighbouring pixel values apart once scaled.
-    preprocessing = keras.layers.Rescaling(
-        scale=[1 / deviation for deviation in spec.deviation],
-        offset=[-mean / deviation for mean, deviation in zip(spec.mean, spec.deviation, strict=True)],
-        dtype="float32",
-        name="preprocessing",
-    )
-    started = False
-
-    def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
-        nonlocal started
-        if started:
-            return layer(*args, **kwargs)
-        if layer.name != spec.first_layer:
-            return args[0]
-        started = True
-        return layer(preprocessing(args[0]))
-
-    image = keras.Input((None, None, 3), dtype="float32", name="image")
-    copy = keras.models.clone_model(source, input_tensors=image, call_function=call, clone_function=copy_layer)
-    # A subclass of Model (keras_hub's) has a configuration of its own; a plain one also loads without keras_hub.
-    return keras.Model(image, copy.output, name=name)
+def min_image_size(name: str) -> int:
+    """Smallest height and width in pixels that a backbone takes."""
+    return _MIN_PRESET_IMAGE_SIZE if _is_preset(name) else backbone_spec(name).min_image_size
 
 
 def copy_layer(layer: keras.Layer) -> keras.Layer:
     """A new layer of the same class and settings, without the weights."""
     return layer.__class__.from_config(layer.get_config())
+
+
+def _is_preset(name: str) -> bool:
+    return name.startswith(PRESET_PREFIXES)
+
+
+def _table_backbone(name: str, weights: str) -> keras.Model:
+    spec = backbone_spec(name)
+    if weights == "imagenet" and spec.imagenet_kernel is None:
+        known = ", ".join(key for key, other in BACKBONES.items() if other.imagenet_kernel is not None)
+        raise ValueError(f"no ImageNet weights for backbone {name!r}; {known} have them, or give a file or 'none'")
+    if weights == "preset":
+        raise ValueError(f'backbone {name!r} is no keras-hub preset; give its weights as "hub:PRESET"')
+    source = spec.construct("imagenet" if weights == "imagenet" else None)
+    scale = [1 / deviation for deviation in spec.deviation]
+    offset = [-mean / deviation for mean, deviation in zip(spec.mean, spec.deviation, strict=True)]
+    model = _with_preprocessing(source, scale, offset, name, spec.first_layer)
+    if weights == "imagenet":
+        copy_matching_weights(source, model)
+        if spec.imagenet_kernel:
+            _reverse_input_channels(model.get_layer(spec.imagenet_kernel))
+    elif weights.startswith("hf://timm/") or weights.endswith(".safetensors"):
+        _take_timm_weights(model, spec, weights)
+    elif _is_preset(weights):
+        _take_preset_weights(model, load_preset(weights, with_weights=True), weights)
+    return model
+
+
+def _preset_backbone(name: str, weights: str) -> keras.Model:
+    if weights not in ("none", "preset") and saved_model_path(weights) is None:
+        raise ValueError(f'backbone {name!r} takes the weights "none", "preset" or a file of ours, not {weights!r}')
+    preset = load_preset(name, with_weights=weights == "preset")
+    # Keras allows no "/" in names.
+    model = _with_preprocessing(preset.model, preset.scale, preset.offset, Path(name).name.replace(":", "_"))
+    if weights == "preset":
+        copy_matching_weights(preset.model, model)
+    return model
+
+
+def _take_timm_weights(model: keras.Model, spec: BackboneSpec, weights: str) -> None:
+    if spec.timm_module is None:
+        known = ", ".join(key for key, other in BACKBONES.items() if other.timm_module)
+        raise ValueError(
+            f"timm's weights do not fit backbone {model.name!r}, which Keras builds in its own way; {known} take them, "
+            'or give model.backbone itself as "hf://timm/…" and model.weights=preset'
+        )
+    path = fetch_timm_file(weights) if weights.startswith("hf://") else Path(weights)
+    load_timm_weights(model, path, spec.timm_module)
+
+
+def _take_preset_weights(model: keras.Model, preset: Preset, weights: str) -> None:
+    ours = model.get_layer("preprocessing")
+    if not (np.allclose(ours.scale, preset.scale, rtol=0.01) and np.allclose(ours.offset, preset.offset, rtol=0.01)):
+        raise ValueError(
+            f"preset {weights!r} normalises pixels differently from {model.name!r}; give it as model.backbone"
+        )
+    copied, total = copy_matching_weights(preset.model, model), sum(bool(layer.weights) for layer in model.layers)
+    if copied < total:
+        raise ValueError(
+            f"preset {weights!r}: only {copied} of {total} layers fit {model.name!r}; give it as model.backbone"
+        )
+
+
+def _with_preprocessing(
+    source: keras.Model, scale: Sequence[float], offset: Sequence[float], name: str, first_layer: str | None = None
+) -> keras.Model:
+    """A copy of `source` (new weights) in one flat graph that starts with our preprocessing.
+
+    Args:
+        source: functional, with one input.
+        scale: multiplies the pixels, RGB.
+        offset: is added then, RGB.
+        name: of the copy.
+        first_layer: layers before it are left out; None: none are.
+    """
+    # float32 whatever the policy: half precision cannot tell neighbouring pixel values apart once scaled.
+    preprocessing = keras.layers.Rescaling(list(scale), list(offset), dtype="float32", name="preprocessing")
+    image = keras.Input((None, None, 3), dtype="float32", name="image")
+    pixels = preprocessing(image)
+    started = first_layer is None
+
+    def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        nonlocal started
+        started = started or layer.name == first_layer
+        if not started:
+            return args[0]
+        return layer(*[pixels if argument is image else argument for argument in args], **kwargs)
+
+    copy = keras.models.clone_model(source, input_tensors=image, call_function=call, clone_function=copy_layer)
+    # A subclass of Model (keras_hub's) has a configuration of its own; a plain one also loads without keras_hub.
+    return keras.Model(image, copy.output, name=name)
 
 
 def _reverse_input_channels(convolution: keras.Layer) -> None:

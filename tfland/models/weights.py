@@ -6,10 +6,24 @@ from pathlib import Path
 
 import keras
 
+from tfland.config.model import PRESET_PREFIXES
+
 logger = logging.getLogger(__name__)
 
 # Two ResNets share the names and shapes of their stems: a few layers that fit do not make a related model.
 _MIN_FITTING_SHARE = 0.5
+_NAMED_WEIGHTS = ("none", "imagenet", "preset")
+
+
+def saved_model_path(weights: str) -> Path | None:
+    """The path that a `model.weights` setting names, None where it names none of our models.
+
+    Args:
+        weights: "none", "imagenet", "preset", the address of a preset, a .safetensors file, or the path of a .keras
+            file or model directory of ours.
+    """
+    named = weights in _NAMED_WEIGHTS or weights.startswith(PRESET_PREFIXES) or weights.endswith(".safetensors")
+    return None if named else Path(weights)
 
 
 def load_matching_weights(model: keras.Model, path: Path) -> int:
