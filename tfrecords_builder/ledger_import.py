@@ -11,10 +11,8 @@ from tfrecords_builder.ledger import Ledger
 from tfrecords_builder.url_table import UrlRow, host_of, read_urls
 
 _BATCH = 5000
-_INSERT = "INSERT INTO photographs (id, url, host, line, wanted, state, reason, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 # A URL that was corrected in the file is asked for; a photograph that is there keeps its row.
-_UPSERT = f"""
-{_INSERT}
+_UNLESS_KNOWN = """
 ON CONFLICT (id) DO UPDATE SET line = excluded.line, wanted = excluded.wanted, url = excluded.url,
     host = excluded.host,
     state = CASE WHEN url = excluded.url THEN state WHEN state = 'done' THEN 'clash' ELSE excluded.state END,
@@ -41,7 +39,7 @@ def import_urls(ledger: Ledger, path: Path) -> None:
         total = _import_first(ledger, path, number, digest)
     else:
         with ledger.transaction() as database:
-            total = _insert(database, _UPSERT, path, number, digest)
+            total = _insert(database, _UNLESS_KNOWN, path, number, digest)
             _refuse_repeated(database, path, number, total)
             _refuse_other_urls(database, path)
     ledger.wanted = number
@@ -52,7 +50,7 @@ def _import_first(ledger: Ledger, path: Path, number: int, digest: str) -> int:
     """Fills an empty ledger: in the file's order, which costs a fraction of keeping millions of random ids sorted."""
     try:
         with ledger.bulk() as database:
-            return _insert(database, _INSERT, path, number, digest)
+            return _insert(database, "", path, number, digest)
     except sqlite3.IntegrityError as error:
         seen: dict[str, int] = {}
         for row in read_urls(path):
@@ -62,23 +60,34 @@ def _import_first(ledger: Ledger, path: Path, number: int, digest: str) -> int:
         raise
 
 
-def _insert(database: sqlite3.Connection, statement: str, path: Path, number: int, digest: str) -> int:
+def _insert(database: sqlite3.Connection, otherwise: str, path: Path, number: int, digest: str) -> int:
+    """Writes a file's rows; `otherwise` says what becomes of ids that are known. Returns their number."""
+    # The number stands in the statement: a value that is bound for each row takes as long as the row's id.
+    good = f"(id, url, host, line, wanted) VALUES (?, ?, ?, ?, {number})"
+    bad = f"(id, url, host, line, reason, detail, state, wanted) VALUES (?, ?, '', ?, ?, ?, 'failed', {number})"
     rows = read_urls(path)
     total = 0
     while batch := list(islice(rows, _BATCH)):
-        database.executemany(statement, (_values(row, number) for row in batch))
         total += len(batch)
+        hosts, failures = _hosts(batch)
+        for columns, values in ((good, hosts), (bad, failures)):
+            database.executemany(f"INSERT INTO photographs {columns} {otherwise}", values)
     if not total:
         raise ValueError(f"{path} has a header and no rows")
     database.execute("INSERT INTO catalogues VALUES (?, ?, ?)", (number, digest, total))
     return total
 
 
-def _values(row: UrlRow, number: int) -> tuple[object, ...]:
-    try:
-        return row.image_id, row.url, host_of(row.url), row.line, number, "pending", None, None
-    except DownloadFailed as failure:
-        return row.image_id, row.url, "", row.line, number, "failed", failure.reason, failure.detail
+def _hosts(rows: list[UrlRow]) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """Returns (id, url, host, line) of rows that can be asked for, (id, url, line, reason, detail) of others."""
+    good: list[tuple[object, ...]] = []
+    bad: list[tuple[object, ...]] = []
+    for line, image_id, url in rows:
+        try:
+            good.append((image_id, url, host_of(url), line))
+        except DownloadFailed as failure:
+            bad.append((image_id, url, line, failure.reason, failure.detail))
+    return good, bad
 
 
 def _refuse_repeated(database: sqlite3.Connection, path: Path, number: int, total: int) -> None:

@@ -43,7 +43,11 @@ def read_urls(path: Path) -> Iterator[UrlRow]:
                 line = rows.line_num
                 if len(fields) != width:
                     raise ValueError(f"{path}, line {line}: {len(fields)} fields, its header has {width}")
-                yield UrlRow(line, _valid_id(path, line, fields[id_place]), fields[url_place].strip())
+                try:
+                    image_id = validate_id(fields[id_place])
+                except ValueError as error:
+                    raise ValueError(f"{path}, line {line}: {error}") from error
+                yield UrlRow(line, image_id, fields[url_place].strip())
         except csv.Error as error:
             raise ValueError(f"{path}, line {rows.line_num}: {error}") from error
         except UnicodeDecodeError as error:
@@ -88,10 +92,3 @@ def host_of(url: str) -> str:
     if parts.username is not None or parts.password is not None:
         raise DownloadFailed(Failure.BAD_URL, "it holds a user name")
     return host
-
-
-def _valid_id(path: Path, line: int, image_id: str) -> str:
-    try:
-        return validate_id(image_id)
-    except ValueError as error:
-        raise ValueError(f"{path}, line {line}: {error}") from error

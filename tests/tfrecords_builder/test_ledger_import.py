@@ -94,14 +94,13 @@ from pathlib import Path
 from tfrecords_builder.ledger import open_ledger
 from tfrecords_builder.ledger_import import import_urls
 from tfrecords_builder import ledger_import
-values, left = ledger_import._values, int(sys.argv[3])
-def killed(row, number):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return values(row, number)
-ledger_import._values = killed
+read, rows_until_the_end = ledger_import.read_urls, int(sys.argv[3])
+def killed(path):
+    for number, row in enumerate(read(path)):
+        if number == rows_until_the_end:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield row
+ledger_import.read_urls = killed
 with open_ledger(Path(sys.argv[2])) as ledger:
     # A tiny cache: pages reach the file long before the end, as with millions of rows.
     ledger._database.execute("PRAGMA cache_size=10")
