@@ -25,7 +25,7 @@ from tfrecords_builder.splits import parse_plan, split_photographs
 steps = []
 def lap(name, rows):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    steps.append((name, rows, time.perf_counter() - started, peak))
+    steps.append((name, rows, time.perf_counter() - started, time.process_time(), peak))
 lap("imports", 0)
 photographs = read_photographs(sys.argv[1])
 lap("load", len(photographs))
@@ -33,12 +33,12 @@ chosen = select(photographs, Selection(min_images=6))
 lap("filter", len(chosen))
 parts = split_photographs(chosen, parse_plan(["validation=0.18", "test=0.10"]), 0)
 lap("split", sum(map(len, parts.values())))
-before = 0.0
-print(f"{'step':<10}{'rows':>12}{'seconds':>10}{'peak GiB':>10}")
-for name, rows, now, peak in steps:
-    print(f"{name:<10}{rows:>12,}{now - before:>10.1f}{peak:>10.2f}")
-    before = now
-print(f"{'together':<10}{'':>12}{before:>10.1f}{steps[-1][3]:>10.2f}")
+before = used = 0.0
+print(f"{'step':<10}{'rows':>12}{'seconds':>10}{'processor':>11}{'peak GiB':>10}")
+for name, rows, now, processor, peak in steps:
+    print(f"{name:<10}{rows:>12,}{now - before:>10.1f}{processor - used:>11.1f}{peak:>10.2f}")
+    before, used = now, processor
+print(f"{'together':<10}{'':>12}{before:>10.1f}{used:>11.1f}{steps[-1][4]:>10.2f}")
 """
 
 
@@ -60,7 +60,7 @@ def write_catalogue(path: Path, rows: int, classes: int) -> None:
 
 
 def main() -> None:
-    """Prints seconds and peak memory of each step."""
+    """Prints seconds, processor seconds and peak memory of each step."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--classes", type=int, default=CLASSES)
