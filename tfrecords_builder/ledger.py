@@ -169,6 +169,8 @@ class Ledger:
 
     def done(self) -> Iterator[tuple[str, int]]:
         """Yields (id, size in bytes) of the photographs that are stored."""
+        if not self.count("done"):
+            return  # the question would read every row
         query = "SELECT id, size_bytes FROM photographs WHERE state = 'done' AND wanted = ?"
         yield from self._database.execute(query, (self.wanted,))
 
