@@ -37,9 +37,8 @@ class CosineHead(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """[B, E] -> [B, C] float32 in [-1, 1]."""
         embedding = ops.normalize(inputs, axis=-1)
-        norms = ops.sqrt(ops.maximum(ops.sum(ops.square(self.kernel), axis=0), 1e-24))
         # Rounding takes some cosines to 1.0000001, whose sine is not a number.
-        return ops.clip(ops.matmul(embedding, self.kernel) / norms, -1.0, 1.0)
+        return ops.clip(_project(embedding, ops.copy(self.kernel)), -1.0, 1.0)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """[B, E] -> [B, C]."""
@@ -48,6 +47,25 @@ class CosineHead(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
         return {**super().get_config(), "num_classes": self._num_classes}
+
+
+@ops.custom_gradient
+def _project(embedding: Any, kernel: Any) -> Any:
+    """`x · w_j / |w_j|`; [B, E] and [E, C] -> [B, C].
+
+    Its gradient by w_j, `Σ_b g_bj (x_b − c_bj w_j / |w_j|) / |w_j|`, is written out: through the norms, differentiation
+    by machine makes three more matrices of the kernel's size (`benchmarks/head_scale.py`).
+    """
+    norms = ops.sqrt(ops.maximum(ops.sum(ops.square(kernel), axis=0), 1e-24))
+    cosines = ops.matmul(embedding, kernel) / norms
+
+    def gradient(*arguments: Any, upstream: Any = None) -> tuple[Any, Any]:
+        g = arguments[0] if upstream is None else upstream
+        scaled = g / norms
+        along = ops.sum(scaled * cosines, axis=0) / norms
+        return ops.matmul(scaled, ops.transpose(kernel)), ops.matmul(ops.transpose(embedding), scaled) - kernel * along
+
+    return cosines, gradient
 
 
 def linear_head(num_classes: int, name: str) -> keras.Layer:
