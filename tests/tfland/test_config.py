@@ -46,7 +46,6 @@ def test_defaults_are_valid_and_frozen() -> None:
         (c.TrainingConfig, {"model_dir": ""}, r"training.model_dir is ''"),
         (c.TrainingConfig, {"model_dir": "m", "epochs": 0}, r"training.epochs is 0; .* at least 1"),
         (c.TrainingConfig, {"model_dir": "m", "seed": 2**31}, r"training.seed is 2147483648"),
-        (c.TrainingConfig, {"model_dir": "m", "precision": "float16"}, r"needs loss scaling.*use bfloat16"),
     ],
 )
 def test_a_bad_value_is_refused(section: Any, values: dict[str, Any], message: str) -> None:

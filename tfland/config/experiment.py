@@ -54,6 +54,10 @@ class ExperimentConfig:
         if self.training.patience and self.data.validation_split is None:
             rule = "there is no data.validation_split whose scores could tell when to stop; give one, or 0"
             refuse("training.patience", self.training.patience, rule)
+        if self.training.batch_size % self.optimizer.accumulation_steps:
+            rule = f"it must be a multiple of optimizer.accumulation_steps ({self.optimizer.accumulation_steps})"
+            refuse("training.batch_size", self.training.batch_size, rule)
+        self._check_backbone()
         if self.task in DELF_TASKS and self.loss.name != "softmax":
             refuse("loss.name", self.loss.name, f'task "{self.task}" trains with softmax')
         if self.task in DELF_TASKS and self.model.head != "linear":
@@ -61,3 +65,13 @@ class ExperimentConfig:
         if self.task == "delf_attention" and self.model.weights in ("none", "imagenet"):
             rule = 'give the model directory that task "delf_descriptors" wrote'
             refuse("model.weights", self.model.weights, rule)
+
+    def _check_backbone(self) -> None:
+        optimizer = self.optimizer
+        if self.task == "delf_attention" and (optimizer.backbone_rate != 1 or optimizer.freeze_backbone_epochs):
+            rule = 'task "delf_attention" never trains the backbone; leave optimizer.backbone_rate at 1 and this at 0'
+            refuse("optimizer.freeze_backbone_epochs", optimizer.freeze_backbone_epochs, rule)
+        epochs = self.training.epochs
+        if epochs is not None and optimizer.freeze_backbone_epochs > epochs:
+            rule = f"it exceeds training.epochs ({epochs})"
+            refuse("optimizer.freeze_backbone_epochs", optimizer.freeze_backbone_epochs, rule)

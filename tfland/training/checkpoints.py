@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,29 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfland.config import ExperimentConfig
+from tfland.config import DataConfig, ExperimentConfig, TrainingConfig
 from tfland.config_io import config_to_dict
+from tfland.training.nonfinite import bad_variable
 from tfrecords_builder.atomic import atomic_write
+from tfrecords_builder.terminal import CheckFailed
 
 logger = logging.getLogger(__name__)
 
 _KEEP = 2
 _FINGERPRINT_FILE = "fingerprint.json"
 _NAME = "step"
-# Settings that cannot change a weight: where files lie and how often some are written. The data are compared by their
-# digest instead of their folder.
-_FREE_KEYS = frozenset({"data.shards", "training.model_dir", "training.checkpoint_every_steps"})
+# Settings that cannot change a weight: where files lie, how often some are written, when to warn. The data are compared
+# by their digest instead of their folder.
+_FREE_KEYS = frozenset(
+    {
+        "data.shards",
+        "training.model_dir",
+        "training.checkpoint_every_steps",
+        "training.worker_timeout_seconds",
+        "training.not_learning",
+        "training.not_learning_steps",
+    }
+)
 # What TensorFlow raises for files that are cut short, no checkpoint at all, or of other variables.
 _UNREADABLE = (tf.errors.OpError, AssertionError, LookupError, ValueError, RuntimeError)
 
@@ -32,10 +44,15 @@ class Checkpoints:
     TensorFlow writes a checkpoint's files first and names it in its state file last, so a run killed in between goes
     on from the one before.
 
+    With several workers every one of them must save, since reading a variable can take all of them, but two in one
+    folder destroy each other's files: the chief's are kept, those of the others go to a folder that is thrown away.
+    All restore the chief's.
+
     Args:
-        folder: created if it is missing.
+        folder: created if it is missing; all workers see the same.
         network: its variables and the states of its random generators are saved.
         optimizer: its slots and its step counter are saved.
+        is_chief: whether this process's checkpoints are those that are kept.
         extra: further variables by name.
     """
 
@@ -44,9 +61,11 @@ class Checkpoints:
         folder: Path,
         network: keras.Model,
         optimizer: Any,
-        **extra: tf.Variable,
+        *,
+        is_chief: bool = True,
+        **extra: Any,
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        self._variables = [*network.variables, *optimizer.variables, *tf.nest.flatten(extra)]
         # Lists, not the Keras objects: those would leave it open whether the seeds of dropout are among them.
         self._checkpoint = tf.train.Checkpoint(
             network=[variable.value for variable in network.variables],
@@ -56,8 +75,10 @@ class Checkpoints:
         self._manager = tf.train.CheckpointManager(
             self._checkpoint, str(folder), max_to_keep=_KEEP, checkpoint_name=_NAME
         )
-        self._folder = folder
-        self._remove_leftovers()
+        self._folder, self._is_chief = folder, is_chief
+        if is_chief:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._remove_leftovers()
 
     def restore(self) -> bool:
         """Restores the last whole checkpoint; returns whether there was one.
@@ -79,8 +100,21 @@ class Checkpoints:
         return False
 
     def save(self, step: int) -> None:
-        """Writes a checkpoint of a step, and removes the oldest if there are too many."""
-        self._manager.save(checkpoint_number=step)
+        """Writes a checkpoint of a step, and removes the oldest if there are too many.
+
+        Raises:
+            CheckFailed: a number in it is not finite; nothing is written.
+        """
+        if (bad := bad_variable(self._variables)) is not None:
+            raise CheckFailed(
+                f"after step {step} variable {bad!r} is not finite; no checkpoint of it is written, those before it are "
+                "kept"
+            )
+        if self._is_chief:
+            self._manager.save(checkpoint_number=step)
+            return
+        with tempfile.TemporaryDirectory(prefix="tfland-checkpoint-") as folder:
+            self._checkpoint.write(str(Path(folder) / _NAME))
 
     def _remove_leftovers(self) -> None:
         """Removes what a killed run left: files of checkpoints that the state file does not name."""
@@ -107,6 +141,8 @@ def fingerprint(config: ExperimentConfig, data_digest: str) -> dict[str, Any]:
 def check_fingerprint(folder: Path, wanted: dict[str, Any]) -> None:
     """Refuses a model directory that another configuration has begun; an empty or missing one is fine.
 
+    A setting that an earlier version did not know had its default there.
+
     Raises:
         ValueError: the first key that differs, and both its values; or a broken fingerprint.
     """
@@ -117,13 +153,22 @@ def check_fingerprint(folder: Path, wanted: dict[str, Any]) -> None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error}); delete {folder} to start anew") from error
+    defaults = _default_settings()
     for key in [*wanted, *found]:
-        if found.get(key) != wanted.get(key):
+        if key in _FREE_KEYS:
+            continue
+        before = found.get(key, defaults.get(key))
+        if before != wanted.get(key):
             what = "the shards" if key == "data" else key
             raise ValueError(
-                f"{folder} belongs to another configuration: {what} was {found.get(key)!r} and is now "
+                f"{folder} belongs to another configuration: {what} was {before!r} and is now "
                 f"{wanted.get(key)!r}; give another training.model_dir, or delete this one to start anew"
             )
+
+
+def _default_settings() -> dict[str, Any]:
+    required = ExperimentConfig(data=DataConfig(shards="-"), training=TrainingConfig(model_dir="-"))
+    return dict(_flatten(config_to_dict(required)))
 
 
 def claim_folder(folder: Path, identity: dict[str, Any]) -> None:

@@ -9,13 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 from tfland.config import ExperimentConfig
-from tfland.data.pipeline import batch_numbers, raise_bad_record, steps_at_epoch_end
+from tfland.data.pipeline import batch_numbers, raise_bad_record, training_dataset
 from tfland.data.records import RecordIndex
 from tfland.training.checkpoints import Checkpoints
-from tfland.training.evaluation import Evaluator
-from tfland.training.progress import Board, Epoch, History, describe
+from tfland.training.interruption import Interrupted, Termination, termination
+from tfland.training.periods import Periods
+from tfland.training.progress import Board
+from tfland.training.strategy import from_chief, sum_over_workers, worker_of
+from tfland.training.timetable import Timetable
 from tfland.training.trainer import CORRECT, EXAMPLES, LOSS, Trainer
-from tfrecords_builder.terminal import CheckFailed, progress
+from tfrecords_builder.terminal import CheckFailed, Progress, progress
 
 logger = logging.getLogger(__name__)
 
@@ -32,60 +35,71 @@ class Run:
 
     Attributes:
         config: the experiment.
+        strategy: the devices.
         trainer: does the steps.
-        evaluator: scores the validation split, if there is one.
         training: the training records.
-        validation: the validation records, if any.
-        validation_labels: [M] int64, their classes.
+        timetable: what is due when.
+        periods: what happens at the end of an epoch.
         checkpoints: where the run is saved.
-        history: scores of the epochs that are done.
         board: TensorBoard.
         schedule: step -> learning rate.
-        num_steps: of the whole run.
     """
 
     config: ExperimentConfig
+    strategy: tf.distribute.Strategy
     trainer: Trainer
-    evaluator: Evaluator | None
     training: RecordIndex
-    validation: RecordIndex | None
-    validation_labels: np.ndarray
+    timetable: Timetable
+    periods: Periods
     checkpoints: Checkpoints
-    history: History
     board: Board
     schedule: Any
-    num_steps: int
 
 
 def run_epochs(run: Run) -> None:
-    """Trains until the last step, from wherever the trainer stands.
+    """Trains until the last step, from wherever the trainer stands, or until early stopping ends the run.
 
     Raises:
-        CheckFailed: a corrupt record, or a loss that is not finite.
+        CheckFailed: a corrupt record, a loss that is not finite, a worker that is gone, or a network that does not
+            learn (`training.not_learning`).
+        Interrupted: SIGTERM came; a checkpoint was written.
     """
-    batch_size = run.config.training.batch_size
-    steps_per_report = 1
-    with progress(f"train {run.config.task}", run.num_steps * batch_size, "photographs") as state:
+    batch_size, num_steps = run.config.training.batch_size, run.timetable.num_steps
+    with (
+        progress(f"train {run.config.task}", num_steps * batch_size, "photographs") as state,
+        termination() as terminated,
+    ):
         state.skip(run.trainer.step * batch_size)
         run.board.start_clock()
-        while run.trainer.step < run.num_steps:
-            num_steps = min(steps_per_report, _next_stop(run) - run.trainer.step)
-            started = time.monotonic()
-            _train(run, num_steps)
-            steps_per_report = _steps_in_time(num_steps, time.monotonic() - started)
-            state.advance(num_steps * batch_size)
-            _stop(run)
+        try:
+            _run_rounds(run, state, terminated)
+        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+            if worker_of(run.strategy).count == 1:
+                raise
+            raise CheckFailed(
+                f"another worker of this run is gone ({error.message.splitlines()[0][:300]}); start all of them again: "
+                "the run goes on from its last checkpoint"
+            ) from error
 
 
-def _epoch_end(run: Run) -> int:
-    epoch = len(run.history.epochs) + 1
-    return steps_at_epoch_end(len(run.training), run.config.training.batch_size, epoch)
-
-
-def _next_stop(run: Run) -> int:
-    """The next step after which something is due: a checkpoint or an epoch's end."""
-    interval = run.config.training.checkpoint_every_steps
-    return min((run.trainer.step // interval + 1) * interval, _epoch_end(run))
+def _run_rounds(run: Run, state: Progress, terminated: Termination) -> None:
+    wanted = 1
+    while run.trainer.step < run.timetable.num_steps and not run.periods.stopped_early():
+        num_steps = min(wanted, run.timetable.next_stop(run.trainer.step) - run.trainer.step)
+        started = time.monotonic()
+        _train(run, num_steps)
+        wanted = _steps_in_time(num_steps, time.monotonic() - started)
+        state.advance(num_steps * run.config.training.batch_size)
+        # All workers do equally many steps in a round and hear of SIGTERM together, whichever of them got it.
+        if worker_of(run.strategy).count > 1:
+            wanted = int(from_chief(run.strategy, np.array([float(wanted)]))[0])
+        is_last = bool(sum_over_workers(run.strategy, np.array([float(terminated.requested)]))[0])
+        _stop(run, saves=is_last)
+        if is_last and run.trainer.step < run.timetable.num_steps:
+            raise Interrupted(
+                f"SIGTERM ended the run at step {run.trainer.step} of {run.timetable.num_steps}; its checkpoint is "
+                "written, and the same command goes on from there"
+            )
 
 
 def _steps_in_time(num_steps: int, seconds: float) -> int:
@@ -95,7 +109,7 @@ def _steps_in_time(num_steps: int, seconds: float) -> int:
 
 def _train(run: Run, num_steps: int) -> None:
     trainer = run.trainer
-    before = trainer.totals.numpy()
+    before, waited = trainer.totals.numpy(), trainer.waited_seconds.numpy()
     try:
         trainer.train(tf.constant(num_steps))
     except tf.errors.OpError:
@@ -103,58 +117,50 @@ def _train(run: Run, num_steps: int) -> None:
         raise
     if (bad_step := int(trainer.bad_step.numpy())) >= 0:
         raise CheckFailed(
-            f"the loss of step {bad_step} is not a finite number; lower schedule.learning_rate "
-            f"({run.config.schedule.learning_rate:g}) or set optimizer.clip_norm; checkpoints before it are kept"
+            f"the loss or a gradient of step {bad_step} is not a finite number: {trainer.explain(_batch(run, bad_step))}; "
+            f"lower schedule.learning_rate ({run.config.schedule.learning_rate:g}) or set optimizer.clip_norm; "
+            "checkpoints before it are kept"
         )
     done = trainer.totals.numpy() - before
     scores = {"train/loss": done[LOSS] / done[EXAMPLES], "train/top1": done[CORRECT] / done[EXAMPLES]}
     rate = float(run.schedule(trainer.step - 1))
-    run.board.steps(trainer.step, num_steps, {**scores, "learning_rate": rate})
+    waited = trainer.waited_seconds.numpy() - waited
+    run.board.steps(trainer.step, num_steps, {**scores, "learning_rate": rate}, waited)
+
+
+def _batch(run: Run, step: int) -> tuple[tf.Tensor, ...]:
+    """The batch of one step, of all replicas and workers."""
+    training = run.config.training
+    size, seed = training.batch_size, training.seed
+    batches = training_dataset(
+        run.training, run.config.data, batch_size=size, seed=seed, start_step=step, num_steps=step + 1
+    )
+    batch: tuple[tf.Tensor, ...] = next(iter(batches))
+    return batch
 
 
 def _find_bad_record(run: Run) -> None:
     """Raises CheckFailed if one of the next batches holds a bad record."""
     training, step = run.config.training, run.trainer.step
     # From one step back: the counter does not wait for the batch and may be ahead of it.
-    for suspect in range(max(step - 1, 0), min(step + _BATCHES_IN_FLIGHT, run.num_steps)):
+    for suspect in range(max(step - 1, 0), min(step + _BATCHES_IN_FLIGHT, run.timetable.num_steps)):
         numbers = batch_numbers(len(run.training), training.seed, batch_size=training.batch_size, step=suspect)
         raise_bad_record(run.training, numbers)
 
 
-def _stop(run: Run) -> None:
-    """Ends an epoch and writes a checkpoint, where they are due."""
-    step, training = run.trainer.step, run.config.training
-    ends_epoch = step == _epoch_end(run)
-    if ends_epoch:
-        epoch = _finish_epoch(run)
-        logger.info("%s", describe(epoch, training.epochs))
-    if ends_epoch or step % training.checkpoint_every_steps == 0:
+def _stop(run: Run, *, saves: bool) -> None:
+    """Does what is due after a step: ends a period, writes a checkpoint.
+
+    Args:
+        run: the run.
+        saves: write a checkpoint also where none is due.
+    """
+    step = run.trainer.step
+    if run.timetable.judges(step):
+        run.periods.judge(step)
+    if run.timetable.ends_period(step):
+        run.periods.end(step)
+    if saves or run.timetable.saves(step):
         run.checkpoints.save(step)
+        run.periods.forget_others()
         run.board.start_clock()
-
-
-def _finish_epoch(run: Run) -> Epoch:
-    """Validates, and adds the epoch to the history before a checkpoint takes both down together."""
-    totals, number = run.trainer.totals.numpy(), len(run.history.epochs) + 1
-    epoch = {
-        "epoch": number,
-        "train_loss": float(totals[LOSS] / totals[EXAMPLES]),
-        "train_top1": float(totals[CORRECT] / totals[EXAMPLES]),
-    }
-    training = run.config.training
-    if run.evaluator is not None and (number % training.validate_every_epochs == 0 or number == training.epochs):
-        scores = _validate(run, run.evaluator)
-        run.board.scalars(run.trainer.step, {f"validation/{name}": value for name, value in scores.items()})
-        epoch |= {f"validation_{name}": value for name, value in scores.items()}
-    run.history.append(epoch)
-    run.trainer.totals.assign(tf.zeros_like(run.trainer.totals))
-    return epoch
-
-
-def _validate(run: Run, evaluator: Evaluator) -> dict[str, float]:
-    try:
-        return evaluator.evaluate(run.validation_labels)
-    except tf.errors.OpError:
-        if run.validation is not None:
-            raise_bad_record(run.validation, np.arange(len(run.validation)))
-        raise

@@ -1,14 +1,11 @@
-"""What a run reports: log lines, TensorBoard scalars, the history of its epochs, curves.png."""
+"""What a run reports: log lines, TensorBoard scalars, the history of its epochs."""
 
-import io
 import json
 import logging
 import time
 from pathlib import Path
 
 import tensorflow as tf
-
-from tfrecords_builder.atomic import atomic_write
 
 logger = logging.getLogger(__name__)
 
@@ -35,17 +32,31 @@ class History:
         """Adds an epoch."""
         self.variable.assign(json.dumps([*self.epochs, epoch]))
 
+    def best(self, metric: str) -> Epoch | None:
+        """The entry with the best value of a metric, of equal ones the last; None where it was never measured."""
+        measured = [epoch for epoch in self.epochs if metric in epoch]
+        return max(reversed(measured), key=lambda epoch: _goodness(epoch, metric), default=None)
+
+    def validations_without_gain(self, metric: str) -> int:
+        """How many of the last measurements did not beat those before them."""
+        values = [_goodness(epoch, metric) for epoch in self.epochs if metric in epoch]
+        return len(values) - 1 - values.index(max(values)) if values else 0
+
+
+def _goodness(epoch: Epoch, metric: str) -> float:
+    return -epoch[metric] if metric.endswith("_loss") else epoch[metric]
+
 
 class Board:
     """TensorBoard scalars and the speed of training.
 
     Args:
-        folder: for the event files.
+        folder: for the event files; None on workers that do not write.
         batch_size: photographs a step.
     """
 
-    def __init__(self, folder: Path, batch_size: int) -> None:
-        self._writer = tf.summary.create_file_writer(str(folder))
+    def __init__(self, folder: Path | None, batch_size: int) -> None:
+        self._writer = tf.summary.create_noop_writer() if folder is None else tf.summary.create_file_writer(str(folder))
         self._batch_size = batch_size
         self._last_time = time.monotonic()
 
@@ -53,10 +64,21 @@ class Board:
         """The time until now does not count as training: validation, checkpoints."""
         self._last_time = time.monotonic()
 
-    def steps(self, step: int, num_steps: int, scores: dict[str, float]) -> None:
-        """Writes what the last `num_steps` steps, which ended at `step`, gave; adds images a second."""
+    def steps(self, step: int, num_steps: int, scores: dict[str, float], waited_seconds: float = 0.0) -> None:
+        """Writes what the last `num_steps` steps, which ended at `step`, gave, and how fast they were.
+
+        Args:
+            step: steps that are done.
+            num_steps: those since the last call.
+            scores: by their names.
+            waited_seconds: of the time since the last call, how long training waited for its input.
+        """
         elapsed = max(time.monotonic() - self._last_time, 1e-9)
-        self.scalars(step, {**scores, "images_per_second": num_steps * self._batch_size / elapsed})
+        speed = {
+            "images_per_second": num_steps * self._batch_size / elapsed,
+            "input_wait_share": min(waited_seconds / elapsed, 1.0),
+        }
+        self.scalars(step, {**scores, **speed})
         self.start_clock()
 
     def scalars(self, step: int, scores: dict[str, float]) -> None:
@@ -67,30 +89,7 @@ class Board:
         self._writer.flush()
 
 
-def describe(epoch: Epoch, num_epochs: int) -> str:
-    """An epoch in one line, such as `epoch 3/20: train_loss 1.234, train_top1 0.567`."""
-    scores = ", ".join(f"{name} {value:.4f}" for name, value in epoch.items() if name != "epoch")
-    return f"epoch {epoch['epoch']:.0f}/{num_epochs}: {scores}"
-
-
-def write_curves(epochs: list[Epoch], path: Path) -> None:
-    """Draws loss and top-1 by epoch, training and validation, as a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, score in zip(figure.subplots(1, 2), ("loss", "top1"), strict=True):
-        for split in ("train", "validation"):
-            key = f"{split}_{score}"
-            points = [(epoch["epoch"], epoch[key]) for epoch in epochs if key in epoch]
-            if points:
-                axes.plot(*zip(*points, strict=True), marker=".", label=split)
-        axes.set(xlabel="epoch", title=score)
-        axes.grid(visible=True, alpha=0.3)
-        axes.legend()
-    picture = io.BytesIO()
-    # Without the version of matplotlib in it the same epochs give the same bytes everywhere.
-    figure.savefig(picture, format="png", dpi=100, metadata={"Software": None})
-    with atomic_write(path, "wb") as file:
-        file.write(picture.getvalue())
+def describe(epoch: Epoch, num_steps: int) -> str:
+    """An entry in one line, such as `epoch 3, step 30/200: train_loss 1.2340, train_top1 0.5670`."""
+    scores = ", ".join(f"{name} {value:.4g}" for name, value in epoch.items() if name not in ("epoch", "step"))
+    return f"epoch {epoch['epoch']:g}, step {epoch['step']:.0f}/{num_steps}: {scores}"

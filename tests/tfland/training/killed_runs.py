@@ -20,7 +20,7 @@ from conftest import tiny_spec  # type: ignore[import-not-found]
 
 from tfland.config_io import load_config
 from tfland.models.backbones import BACKBONES
-from tfland.training import loop, model_dir, train, trainer
+from tfland.training import loop, model_dir, periods, train, trainer
 
 
 def die() -> None:
@@ -72,11 +72,11 @@ def before_checkpoint_is_named(calls: int) -> None:
 
 
 def at_epoch_end(_calls: int) -> None:
-    loop._finish_epoch = die_in(loop._finish_epoch)
+    periods.Periods.end = die_in(periods.Periods.end)
 
 
 def after_validation(_calls: int) -> None:
-    loop._finish_epoch = die_in(loop._finish_epoch, after=True)
+    periods.Periods.end = die_in(periods.Periods.end, after=True)
 
 
 def before_export(_calls: int) -> None:

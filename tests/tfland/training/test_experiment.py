@@ -50,7 +50,7 @@ def test_a_run_learns_and_writes_a_model_directory(make_shards: Shards, make_con
     folder = result.model_dir
     names = {path.name for path in folder.iterdir()}
     assert names == {
-        "model.keras", "config.yaml", "labels.csv", "metrics.json", "curves.png", "checkpoints", "logs",
+        "model.keras", "last.keras", "config.yaml", "labels.csv", "metrics.json", "curves.png", "checkpoints", "logs",
         "fingerprint.json",
     }  # fmt: skip
     assert load_config(folder / "config.yaml") == config
@@ -61,6 +61,11 @@ def test_a_run_learns_and_writes_a_model_directory(make_shards: Shards, make_con
     assert result.metrics["final"]["train_top1"] > 0.9
     assert result.metrics["final"]["validation_top1"] == 1.0
     assert 0 < result.metrics["final"]["validation_gap"] <= 1
+    assert 0 < result.metrics["final"]["validation_knn_gap"] <= 1
+    gaps = [epoch["validation_gap"] for epoch in result.metrics["epochs"]]
+    assert result.metrics["best"]["validation_gap"] == max(gaps)
+    assert [epoch["step"] for epoch in result.metrics["epochs"]] == list(range(2, 41, 2))
+    assert not list((folder / "checkpoints").glob("best-*"))
     model = keras.saving.load_model(folder / "model.keras", compile=False)
     assert model(np.zeros((1, 32, 32, 3), np.uint8))["logits"].shape == (1, 3)
 

@@ -6,34 +6,73 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfland.config import ExperimentConfig
+from tfland.config import ExperimentConfig, TrainingConfig
 from tfland.config_io import save_config
-from tfland.training.strategy import make_strategy
+from tfland.training.strategy import Worker, gather, make_strategy, part_of_batches, sum_over_workers, worker_of
 
 PROGRAM = Path(__file__).with_name("mirrored_runs.py")
 
 
+def make(name: str, batch_size: int = 8) -> tf.distribute.Strategy:
+    return make_strategy(TrainingConfig(model_dir="m", strategy=name, batch_size=batch_size))  # type: ignore[arg-type]
+
+
 def test_one_device_is_one_replica() -> None:
-    assert make_strategy("one_device", 7).num_replicas_in_sync == 1
+    strategy = make("one_device", 7)
+    assert strategy.num_replicas_in_sync == 1
+    assert worker_of(strategy) == Worker(rank=0, count=1)
+    assert worker_of(strategy).is_chief
+    np.testing.assert_array_equal(sum_over_workers(strategy, np.array([1.5, 2.0])), [1.5, 2.0])
 
 
 def test_mirrored_takes_every_device() -> None:
-    strategy = make_strategy("mirrored", 8)
+    strategy = make("mirrored")
     assert isinstance(strategy, tf.distribute.MirroredStrategy)
     assert strategy.num_replicas_in_sync == len(tf.config.list_logical_devices("CPU"))
+    assert worker_of(strategy).count == 1
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     device = tf.config.list_logical_devices("CPU")[0]
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [device] * 2 if kind == "CPU" else [])
-    with pytest.raises(ValueError, match=r"training.batch_size is 7; it must be a multiple of the 2 replicas"):
-        make_strategy("mirrored", 7)
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda names: SimpleNamespace(num_replicas_in_sync=2))
+    with pytest.raises(ValueError, match=r"batch_size is 7; it must be a multiple of the 2 replicas of .*'mirrored'"):
+        make("mirrored", 7)
+
+
+def test_without_a_tpu_it_is_refused() -> None:
+    with pytest.raises(
+        OSError, match=r"strategy is tpu, but TPU 'local' cannot be used \(TPUs not found.*set TPU_NAME"
+    ):
+        make("tpu")
+
+
+def test_without_workers_multi_worker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TF_CONFIG", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ValueError, match=r"strategy is multi_worker, but neither TF_CONFIG nor Slurm's variables"):
+        make("multi_worker")
+
+
+def test_every_row_goes_to_one_worker() -> None:
+    batches = tf.data.Dataset.from_tensor_slices((np.arange(12), np.arange(12) * 2)).batch(6)
+    parts = [part_of_batches(batches, 6, Worker(rank=rank, count=3)) for rank in range(3)]
+    for number, whole in enumerate(batches):
+        rows = [list(part)[number] for part in parts]
+        for column in range(2):
+            np.testing.assert_array_equal(np.concatenate([row[column] for row in rows]), whole[column])
+
+
+def test_gathered_rows_keep_their_order() -> None:
+    strategy = make("one_device")
+    np.testing.assert_array_equal(gather(strategy, strategy.run(lambda: tf.range(4))), np.arange(4))
 
 
 @pytest.mark.slow
