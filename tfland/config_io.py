@@ -11,6 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 from tfland.config import ExperimentConfig
 from tfrecords_builder.atomic import atomic_write
 
+_KEYS = "an experiment is a mapping with the keys data, training …"
+
 
 def load_config(path: Path | str, overrides: Sequence[str] = ()) -> ExperimentConfig:
     """Reads an experiment.
@@ -24,7 +26,7 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> ExperimentCo
             override is not key=value; the message names the key.
         OSError: the file is missing or cannot be read.
     """
-    return _merge([_read_yaml(Path(path)), _parse_overrides(overrides)], str(path))
+    return _merge([read_yaml(Path(path), _KEYS), _parse_overrides(overrides)], str(path))
 
 
 def config_from_dict(values: dict[str, Any], source: str = "the configuration") -> ExperimentConfig:
@@ -46,7 +48,17 @@ def save_config(config: ExperimentConfig, path: Path | str) -> None:
         yaml.safe_dump(config_to_dict(config), file, sort_keys=False, allow_unicode=True)
 
 
-def _read_yaml(path: Path) -> DictConfig:
+def read_yaml(path: Path, keys: str) -> DictConfig:
+    """Reads a YAML file that holds a mapping of plain values.
+
+    Args:
+        path: the file.
+        keys: what the mapping should be, for the error.
+
+    Raises:
+        ValueError: it is not YAML, no mapping, or interpolates.
+        OSError: the file is missing or cannot be read.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         values = yaml.safe_load(text)
@@ -56,7 +68,7 @@ def _read_yaml(path: Path) -> DictConfig:
         raise ValueError(f"{path} is not YAML: {error}") from error
     if not isinstance(values, dict):
         found = type(values).__name__
-        raise ValueError(f"{path} holds a {found}; an experiment is a mapping with the keys data, training …")
+        raise ValueError(f"{path} holds a {found}; {keys}")
     # Interpolations such as ${oc.env:HOME} could read the environment: a configuration is data alone.
     if "${" in text:
         raise ValueError(f"{path} contains '${{': interpolation is not supported; write the value itself")

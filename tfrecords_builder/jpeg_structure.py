@@ -19,8 +19,8 @@ class JpegStructure:
         is_sequential: sequential Huffman coding, as opposed to progressive, lossless or arithmetic.
         is_whole: an end marker follows the start of the pixels. A decoder can miss its absence: in a download that
             stopped in a preallocated file it reads the zeros that follow as pixels.
-        scans: passes over the picture. Sequential coding with all components in its first scan has one: libjpeg reads no
-            more of it.
+        scans: passes over the picture. Sequential coding with all components in its first scan has one: libjpeg reads
+            no more of it.
     """
 
     is_sequential: bool

@@ -1,4 +1,4 @@
-"""Every YAML in configs/ is a valid experiment or chain, whole, with its promise on top."""
+"""Every YAML in configs/ is a valid experiment, chain or search, whole, with its promise on top."""
 
 from pathlib import Path
 
@@ -8,14 +8,18 @@ import yaml
 from tfland.config_io import load_config
 from tfland.demo.config import load_chain
 from tfland.demo.stages import Experiments
+from tfland.hyperparameters.config import load_search
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_it_loads(path: Path, tmp_path: Path) -> None:
-    if "photographs" in yaml.safe_load(path.read_text()):
+    values = yaml.safe_load(path.read_text())
+    if "photographs" in values:
         Experiments.of(load_chain(path), tmp_path)
+    elif "space" in values:
+        load_search(path)
     else:
         load_config(path)
 

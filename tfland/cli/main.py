@@ -5,11 +5,11 @@ import sys
 import typer
 import typer.core
 
-from tfland.cli import build, demo, doctor, fit_delf, match, predict, report, score, toyworld, train, tune, verify
+from tfland.cli import build, demo, doctor, fit_delf, match, predict, report, score, search, toyworld, train, tune, verify
 from tfrecords_builder.terminal import CONTEXT_SETTINGS, run_app
 
 # In the order of use, which is the order that --help shows.
-_MODULES = (demo, toyworld, build, train, predict, fit_delf, verify, tune, match, score, report, doctor)
+_MODULES = (demo, toyworld, build, train, search, predict, fit_delf, verify, tune, match, score, report, doctor)
 
 
 class _InOrderOfUse(typer.core.TyperGroup):
