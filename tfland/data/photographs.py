@@ -1,14 +1,26 @@
 """The photographs of an experiment, checked before anything expensive begins."""
 
 import hashlib
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from tfland.config import DataConfig
+from tfland.data.bad_records import (
+    BadRecord,
+    check_budget,
+    digest_of,
+    find_bad_records,
+    read_bad_records,
+    write_bad_records,
+)
 from tfland.data.labels import LabelMap, check_labels, read_label_map, read_record_labels
 from tfland.data.records import RecordIndex, index_split
+from tfrecords_builder.terminal import CheckFailed
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +33,8 @@ class Photographs:
         training_labels: [N] int64, their classes.
         validation: the records to validate on, if any.
         validation_labels: [M] int64, their classes; -1 without a landmark.
+        bad_records: by split, those that `on_bad_record` "skip" found and left out of the above.
+        digest_with_bad: identity of the records before anything was left out.
     """
 
     label_map: LabelMap
@@ -28,6 +42,12 @@ class Photographs:
     training_labels: np.ndarray
     validation: RecordIndex | None
     validation_labels: np.ndarray
+    bad_records: dict[str, tuple[BadRecord, ...]] = field(default_factory=dict)
+    digest_with_bad: str = ""
+
+    def write_bad_records(self, path: Path) -> None:
+        """Lists what was left out, for readers and for `open_photographs` of the run's next start."""
+        write_bad_records(path, self.bad_records, self.digest_with_bad)
 
     def digest(self) -> str:
         """Identity of classes and records."""
@@ -38,22 +58,36 @@ class Photographs:
         return digest.hexdigest()
 
 
-def open_photographs(config: DataConfig) -> Photographs:
+def open_photographs(config: DataConfig, checked: Path | None = None) -> Photographs:
     """Opens and checks shards and labels.
 
+    Args:
+        config: the `data` section of an experiment.
+        checked: a file that `Photographs.write_bad_records` may have written, which spares `on_bad_record` "skip" the
+            reading of every record.
+
     Raises:
-        ValueError: a label that the model cannot have, or a validation split without any landmark.
+        ValueError: a label that the model cannot have, a class without training photographs, or a validation split
+            without any landmark.
         FileNotFoundError: shards, offsets or labels.csv are missing.
-        CheckFailed: a corrupt record.
+        CheckFailed: a corrupt record, or more of them than the budget.
     """
     folder = Path(config.shards)
     label_map = read_label_map(folder)
-    training = index_split(folder, config.train_split)
+    names = [config.train_split, *([] if config.validation_split is None else [config.validation_split])]
+    indices = {name: index_split(folder, name) for name in names}
+    digest, bad_records = digest_of(indices), _find_bad(indices, config, checked)
+    for name, bad in bad_records.items():
+        indices[name] = indices[name].without([record.number for record in bad])
+        if not len(indices[name]):
+            raise CheckFailed(f"all {len(bad)} records of split {name!r} in {folder} are bad; build the shards again")
+    training = indices[config.train_split]
     training_labels = read_record_labels(training)
     check_labels(training_labels, training, len(label_map), training=True)
+    _check_classes(label_map, training_labels, config)
     validation, validation_labels = None, np.empty(0, dtype=np.int64)
     if config.validation_split is not None:
-        validation = index_split(folder, config.validation_split)
+        validation = indices[config.validation_split]
         validation_labels = read_record_labels(validation)
         check_labels(validation_labels, validation, len(label_map), training=False)
         if (validation_labels < 0).all():
@@ -67,4 +101,31 @@ def open_photographs(config: DataConfig) -> Photographs:
         training_labels=training_labels,
         validation=validation,
         validation_labels=validation_labels,
+        bad_records=bad_records,
+        digest_with_bad=digest,
     )
+
+
+def _find_bad(
+    indices: dict[str, RecordIndex], config: DataConfig, checked: Path | None
+) -> dict[str, tuple[BadRecord, ...]]:
+    """The bad records of each split; none, unread, where bad ones end the run anyway."""
+    if config.on_bad_record == "fail":
+        return {}
+    known = None if checked is None else read_bad_records(checked, digest_of(indices))
+    bad = known or {name: find_bad_records(index, name) for name, index in indices.items()}
+    every = tuple(record for records in bad.values() for record in records)
+    check_budget(every, config.bad_record_budget)
+    if every:
+        logger.warning("%d bad records are left out, the first: %s", len(every), every[0].detail)
+    return bad
+
+
+def _check_classes(label_map: LabelMap, training_labels: np.ndarray, config: DataConfig) -> None:
+    """Refuses classes that cannot be learnt: they are in labels.csv but in no training record."""
+    empty = np.flatnonzero(np.bincount(training_labels, minlength=len(label_map)) == 0)
+    if len(empty):
+        raise ValueError(
+            f"class {empty[0]} (landmark {label_map.landmark_ids[empty[0]]}) has no photograph in data.train_split "
+            f"{config.train_split!r} ({len(empty)} such classes of {len(label_map)}); build shards without them"
+        )

@@ -5,6 +5,7 @@ Besides our own builds it reads the shards that DELF's scripts write (train-0000
 
 import hashlib
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,11 @@ class RecordIndex:
     def describe(self, number: int) -> str:
         """Names a record for an error: its shard and its byte offset."""
         return f"{self.shards[self.shard_numbers[number]]}, record at byte offset {self.offsets[number]}"
+
+    def without(self, numbers: Collection[int]) -> "RecordIndex":
+        """The records that are left without some."""
+        kept = np.setdiff1d(np.arange(len(self)), np.array(sorted(numbers), dtype=np.int64))
+        return RecordIndex(shards=self.shards, shard_numbers=self.shard_numbers[kept], offsets=self.offsets[kept])
 
     def digest(self) -> str:
         """sha256 over the shards' names and the records' offsets, the identity of the data for a checkpoint."""

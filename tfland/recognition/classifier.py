@@ -53,9 +53,9 @@ class Classifier:
         return cls(model=model, config=config, labels=labels)
 
     def fit(self, photograph: np.ndarray) -> np.ndarray:
-        """Returns a photograph (uint8 [H, W, 3] RGB) as evaluation saw them in training: uint8 [S, S, 3]."""
+        """Returns a photograph (uint8 [H, W, 3] RGB) as validation saw them in training: uint8 [h, w, 3]."""
         data = self.config.data
-        return resize_image(tf.constant(photograph), data.resize, data.image_size).numpy()
+        return resize_image(tf.constant(photograph), data.resize, data.inference_size).numpy()
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Returns the probability of every class.

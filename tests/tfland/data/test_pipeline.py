@@ -1,5 +1,6 @@
 """The n-th batch is a function of (seed, n), every photograph comes once an epoch, a bad record is named."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +105,7 @@ def test_a_record_that_is_no_jpeg_is_found_and_named(tmp_path: Path) -> None:
     index = index_split(tmp_path, "train")
     with pytest.raises(tf.errors.InvalidArgumentError):
         batches(index, data_config(tmp_path), 0, 1)
+    assert len(list(pipeline.sound_numbers(index).as_numpy_iterator())) == 0
     with pytest.raises(CheckFailed, match=r"byte offset 0: photograph bad: "):
         pipeline.raise_bad_record(index, np.array([0]))
 
@@ -118,3 +120,105 @@ def test_a_record_without_a_label_is_an_error(tmp_path: Path) -> None:
         batches(index, data_config(tmp_path), 0, 1)
     with pytest.raises(CheckFailed, match=r"byte offset 0: record without 'image/id'"):
         pipeline.raise_bad_record(index, np.array([0]))
+
+
+HARD = {
+    "rand_augment_ops": 1, "erase_probability": 0.5, "mixup_alpha": 0.4, "cutmix_alpha": 1.0,
+    "sampling": "class_balanced", "rare_images": 3, "crop": "random", "resize": "shortest_side",
+}  # fmt: skip
+LABELS = np.array([0, 0, 0, 0, 1, 2, 2])
+
+
+def hard_batches(index: RecordIndex, config: DataConfig, start: int = 0, **settings: int) -> list[tuple]:
+    dataset = pipeline.training_dataset(
+        index, config, batch_size=4, seed=3, start_step=start, num_steps=5, labels=LABELS, **settings
+    )
+    return list(dataset.as_numpy_iterator())
+
+
+@pytest.fixture
+def hard(make_shards: Shards) -> tuple[RecordIndex, DataConfig]:
+    """Everything that is random, at once."""
+    folder = make_shards(train=LABELS.tolist(), num_shards=2)
+    config = dataclasses.replace(data_config(folder), **HARD)  # type: ignore[arg-type]
+    return index_split(folder, "train"), config
+
+
+def test_everything_random_goes_on_after_a_restart(hard: tuple[RecordIndex, DataConfig]) -> None:
+    whole = hard_batches(*hard)
+    images, labels, shares = whole[0]
+    assert (images.dtype, labels.dtype, shares.dtype) == (np.uint8, np.int32, np.float32)
+    assert (images.shape, labels.shape, shares.shape) == ((4, 32, 32, 3), (4, 2), (4, 2))
+    for batch, again in zip(whole[2:], hard_batches(*hard, start=2), strict=True):
+        for part, part_again in zip(batch, again, strict=True):
+            np.testing.assert_array_equal(part, part_again)
+
+
+def test_threads_and_open_records_change_nothing(
+    hard: tuple[RecordIndex, DataConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = hard_batches(*hard)
+    for name, value in (("_THREADS", 1), ("_OPEN_RECORDS", 1), ("_NUMBERS_AT_ONCE", 3)):
+        monkeypatch.setattr(pipeline, name, value)
+    for batch, again in zip(whole, hard_batches(*hard), strict=True):
+        np.testing.assert_array_equal(batch[0], again[0])
+
+
+@pytest.mark.parametrize("mixes", [False, True])
+def test_the_workers_parts_are_the_batch(hard: tuple[RecordIndex, DataConfig], mixes: bool) -> None:
+    index, config = hard
+    if not mixes:
+        config = dataclasses.replace(config, mixup_alpha=0.0, cutmix_alpha=0.0)
+    parts = [hard_batches(index, config, start=1, worker=w, num_workers=2) for w in range(2)]
+    for step, batch in enumerate(hard_batches(index, config, start=1)):
+        for number, whole in enumerate(batch):
+            np.testing.assert_array_equal(np.concatenate([part[step][number] for part in parts]), whole)
+
+
+def test_an_indivisible_batch_is_refused(hard: tuple[RecordIndex, DataConfig]) -> None:
+    with pytest.raises(ValueError, match=r"batch_size is 4; it must be a multiple of the 3 workers"):
+        hard_batches(*hard, num_workers=3)
+
+
+def test_rare_classes_need_the_labels(hard: tuple[RecordIndex, DataConfig]) -> None:
+    config = dataclasses.replace(hard[1], sampling="all")
+    with pytest.raises(ValueError, match=r"data.rare_images is 3; it needs the labels"):
+        batches(hard[0], config, 0, 1)
+
+
+def test_only_rare_classes_are_changed_more(make_shards: Shards) -> None:
+    folder = make_shards(train=LABELS.tolist())
+    plain = DataConfig(
+        shards=str(folder), image_size=32, crop="none", flip=False, rotation_degrees=0, colour_jitter=0.2
+    )
+    index = index_split(folder, "train")
+    before, after = (
+        hard_batches(index, dataclasses.replace(plain, rare_images=rare, rare_strength=3.0)) for rare in (0, 3)
+    )
+    for (images, labels), (changed, _) in zip(before, after, strict=True):
+        same = (images == changed).all(axis=(1, 2, 3))
+        assert same[labels == 0].all()
+        assert not same[labels > 0].any()
+
+
+def test_the_numbers_of_a_balanced_batch_can_be_asked_for(hard: tuple[RecordIndex, DataConfig]) -> None:
+    order = pipeline.make_order("class_balanced", len(LABELS), LABELS, 3)
+    numbers = pipeline.batch_numbers(len(LABELS), 3, batch_size=4, step=2, order=order)
+    assert hard_batches(*hard)[2][1][:, 0].tolist() == LABELS[numbers].tolist()
+
+
+def test_evaluation_takes_another_size(make_shards: Shards) -> None:
+    folder = make_shards(train=[0, 1])
+    config = dataclasses.replace(data_config(folder), evaluation_size=(48, 64))
+    ((images, _),) = pipeline.evaluation_dataset(index_split(folder, "train"), config, batch_size=2)
+    assert images.shape == (2, 48, 64, 3)
+
+
+def test_sound_records_are_told_from_bad_ones(make_shards: Shards) -> None:
+    index = index_split(make_shards(train=list(range(6)), num_shards=1), "train")
+    data = bytearray(index.shards[0].read_bytes())
+    data[int(index.offsets[1]) + 3] ^= 0xFF  # its length
+    data[int(index.offsets[4]) + 300] ^= 0xFF  # its photograph
+    index.shards[0].write_bytes(data)
+    found = np.concatenate(list(pipeline.sound_numbers(index).as_numpy_iterator()))
+    assert sorted(found.tolist()) == [0, 2, 3, 5]

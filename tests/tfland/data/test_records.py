@@ -84,3 +84,8 @@ def test_a_corrupt_record_names_shard_and_offset(folder: Path, byte: int, messag
     assert read_record(index, 0).label == 0
     with pytest.raises(CheckFailed, match=rf"train-00000-of-00002.tfrecord, record at byte offset {start}: {message}"):
         read_record(index, 1)
+
+
+def test_records_can_be_left_out(folder: Path) -> None:
+    index = index_split(folder, "train").without([0, 3])
+    assert [read_record(index, n).image_id for n in range(len(index))] == ["train0001", "train0002", "train0004"]
