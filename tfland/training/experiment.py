@@ -1,6 +1,7 @@
 """One experiment from its configuration to a model directory; can be killed at any moment and run again."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import tensorflow as tf
 from tfland.config import ExperimentConfig, TrainingConfig
 from tfland.data.labels import check_same_labels, read_label_map
 from tfland.data.photographs import Photographs, open_photographs
+from tfland.machines.devices import cpu_warning, look_at_machine
 from tfland.models.batch_norm import synchronize_batch_norm
 from tfland.training.assembly import assemble
 from tfland.training.checkpoints import check_fingerprint, claim_folder, fingerprint
@@ -70,6 +72,9 @@ def train(config: ExperimentConfig, on_epoch: Callable[[Epoch], None] | None = N
         return TrainResult(model_dir=folder, metrics=metrics)
     with _settings_of_process(config.training):
         strategy = make_strategy(config.training)
+        visible = [device.device_type for device in tf.config.list_physical_devices()]
+        if warning := cpu_warning(look_at_machine(os.environ), visible):
+            logger.warning("%s", warning)
         worker = worker_of(strategy)
         plain, network = _build(config, len(photographs.label_map), strategy)
         if worker.is_chief:

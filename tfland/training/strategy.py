@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfland.config import TrainingConfig
-from tfland.training.cluster import read_cluster, wait_for_workers
+from tfland.machines.cluster import read_cluster, wait_for_workers
 
 
 @dataclass(frozen=True, kw_only=True)

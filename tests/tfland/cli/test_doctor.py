@@ -1,5 +1,6 @@
 """`tfland doctor`: versions, devices, and what to do where there is no GPU."""
 
+import dataclasses
 import importlib.metadata
 import subprocess
 import sys
@@ -9,10 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from tfland.cli import main
+from tfland.machines import devices as machine_devices
 from tfrecords_builder.terminal import run_app
 
 ROOT = Path(__file__).parents[3]
 PACKAGES = ("tensorflow", "keras", "keras-hub", "tf-models-official", "opencv-python-headless", "tfland")
+MACHINE = machine_devices.Machine(gpus=(), driver=None, has_libcuda=False, wheels=(), hidden=False)
 
 
 @pytest.fixture
@@ -25,8 +28,13 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             SimpleNamespace(device_type=k, name=f"/physical_device:{k}:0") for k in kinds if kind is None or k == kind
         ]
 
-    stand_in = SimpleNamespace(config=SimpleNamespace(list_physical_devices=list_physical_devices))
+    stand_in = SimpleNamespace(
+        config=SimpleNamespace(list_physical_devices=list_physical_devices),
+        sysconfig=SimpleNamespace(get_build_info=lambda: {"cuda_version": "12.5.1", "cudnn_version": "9"}),
+    )
     monkeypatch.setitem(sys.modules, "tensorflow", stand_in)
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    monkeypatch.setattr(machine_devices, "look_at_machine", lambda _environment: MACHINE)
     return kinds
 
 
@@ -34,7 +42,7 @@ def test_versions_are_those_of_the_installed_packages(devices: list[str], capsys
     assert run_app(main.app, ["doctor"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert rows[: len(PACKAGES)] == [[name, importlib.metadata.version(name)] for name in PACKAGES]
-    assert rows[len(PACKAGES)] == ["CPU", "/physical_device:CPU:0"]
+    assert ["CPU", "/physical_device:CPU:0"] in rows
 
 
 @pytest.mark.parametrize(
@@ -52,6 +60,33 @@ def test_a_warning_where_training_would_run_on_the_cpu(
         assert f"/physical_device:{kind}:0" in said
 
 
+def test_a_gpu_that_tensorflow_cannot_use_is_a_failure(
+    devices: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = dataclasses.replace(MACHINE, gpus=("NVIDIA H200",), driver="570.1", has_libcuda=True)
+    monkeypatch.setattr(machine_devices, "look_at_machine", lambda _environment: machine)
+    assert run_app(main.app, ["doctor"]) == 1
+    said = capsys.readouterr()
+    assert "GPUs of this machine    NVIDIA H200" in said.out
+    assert "NVIDIA driver           570.1" in said.out
+    assert "TensorFlow is built for CUDA 12.5.1, cuDNN 9" in said.out
+    assert "WARNING: training would run on the CPU, tens of times slower: this machine has 1 GPU(s)" in said.err
+    devices.append("GPU")
+    assert run_app(main.app, ["doctor"]) == 0
+
+
+def test_tf_config_is_checked(
+    devices: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}'
+    monkeypatch.setenv("TF_CONFIG", good)
+    assert run_app(main.app, ["doctor"]) == 0
+    assert "TF_CONFIG               worker 1 of 2: a:1, b:2" in capsys.readouterr().out
+    monkeypatch.setenv("TF_CONFIG", good.replace("1}", "7}"))
+    assert run_app(main.app, ["doctor"]) == 2
+    assert "TF_CONFIG has the task index 7" in capsys.readouterr().err
+
+
 def test_what_is_not_installed_is_named_with_its_remedy(
     devices: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +97,7 @@ def test_what_is_not_installed_is_named_with_its_remedy(
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     assert run_app(main.app, ["doctor"]) == 0
-    rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    rows = {line[:24].strip(): line[24:] for line in capsys.readouterr().out.splitlines()}
     assert rows["keras-hub"] == "missing: pip install keras-hub"
     assert rows["keras"] == "1.2.3"
 

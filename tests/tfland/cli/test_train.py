@@ -35,13 +35,27 @@ def test_settings_reach_the_trainer(
 
     def fake(config: ExperimentConfig) -> Any:
         seen.append(config)
-        metrics = {"final": {"epoch": 3, "train_loss": 0.5, "validation_top1": 0.75}}
+        metrics = {"final": {"epoch": 3, "step": 9, "learning_rate": 0.1, "train_loss": 0.5, "validation_top1": 0.75}}
         return tfland.training.TrainResult(model_dir=Path("model"), metrics=metrics)
 
     monkeypatch.setattr(tfland.training, "train", fake)
     assert run_app(app, ["train", "--config", str(experiment), "training.epochs=3", "model.pooling=average"]) == 0
     assert (seen[0].training.epochs, seen[0].model.pooling) == (3, "average")
     assert capsys.readouterr().out == "model: train_loss 0.5000, validation_top1 0.7500\n"
+
+
+def test_sigterm_has_its_exit_code(
+    app: typer.Typer, experiment: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import tfland.training
+    from tfland.training.interruption import Interrupted
+
+    def fake(config: ExperimentConfig) -> Any:
+        raise Interrupted("SIGTERM ended the run at step 3 of 9")
+
+    monkeypatch.setattr(tfland.training, "train", fake)
+    assert run_app(app, ["train", "--config", str(experiment)]) == 143
+    assert capsys.readouterr().err == "SIGTERM ended the run at step 3 of 9\n"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfland.training.slurm import expand_counts, expand_hosts, read_slurm
+from tfland.machines.slurm import expand_counts, expand_hosts, read_slurm
 
 STEP = {
     "SLURM_PROCID": "3",

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from tfland.training.slurm import read_slurm
+from tfland.machines.slurm import read_slurm
 
 logger = logging.getLogger(__name__)
 
-_TF_CONFIG = "TF_CONFIG"
+TF_CONFIG = "TF_CONFIG"
 _POLL_SECONDS = 0.2
 _CONNECT_SECONDS = 2.0
 
@@ -39,8 +39,8 @@ def read_cluster(environment: Mapping[str, str]) -> Cluster:
     Raises:
         ValueError: neither is there, or one is malformed; the message names the part.
     """
-    if environment.get(_TF_CONFIG):
-        return parse_tf_config(environment[_TF_CONFIG])
+    if environment.get(TF_CONFIG):
+        return parse_tf_config(environment[TF_CONFIG])
     if "SLURM_PROCID" in environment:
         addresses, rank = read_slurm(environment)
         return Cluster(addresses=addresses, rank=rank)
@@ -151,4 +151,4 @@ def _example() -> str:
 
 
 def _refuse(what: str) -> NoReturn:
-    raise ValueError(f"{_TF_CONFIG} {what}; a right one is {_example()}")
+    raise ValueError(f"{TF_CONFIG} {what}; a right one is {_example()}")

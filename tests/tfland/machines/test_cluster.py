@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tfland.training.cluster import Cluster, parse_tf_config, read_cluster, wait_for_workers
+from tfland.machines.cluster import Cluster, parse_tf_config, read_cluster, wait_for_workers
 
 WORKERS = ["a:1000", "b:1000"]
 
