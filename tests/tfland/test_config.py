@@ -65,6 +65,10 @@ def test_a_bad_value_is_refused(section: Any, values: dict[str, Any], message: s
             r"class_weights_from_epoch is 8.0; .*set loss.class_weights",
         ),
         (
+            {"loss": c.LossConfig(class_weights="log", class_weights_from_epoch=10.0)},
+            r"class_weights_from_epoch is 10.0; training ends before it, after 10 epochs",
+        ),
+        (
             {"task": "delf_descriptors", "model": c.ModelConfig(head="cosine")},
             r"model.head is 'cosine'; task .delf_descriptors. has a linear head of its own",
         ),

@@ -48,6 +48,9 @@ class ExperimentConfig:
         if self.loss.class_weights_from_epoch and self.loss.class_weights == "none":
             rule = "there are no class weights to begin with; set loss.class_weights"
             refuse("loss.class_weights_from_epoch", self.loss.class_weights_from_epoch, rule)
+        if self.training.epochs is not None and self.loss.class_weights_from_epoch >= self.training.epochs:
+            rule = f"training ends before it, after {self.training.epochs} epochs; give a smaller number"
+            refuse("loss.class_weights_from_epoch", self.loss.class_weights_from_epoch, rule)
         if self.training.epochs is not None and self.schedule.warmup_epochs > self.training.epochs:
             rule = f"it exceeds training.epochs ({self.training.epochs})"
             refuse("schedule.warmup_epochs", self.schedule.warmup_epochs, rule)

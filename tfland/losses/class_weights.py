@@ -8,6 +8,9 @@ import numpy as np
 def log_weights(class_counts: Sequence[int]) -> np.ndarray:
     """`1 / log(1 + n)` for a class of n photographs, as in the published code of the 2020 winner (seed 001).
 
+    That code makes the weights average 1 over the classes, which matters without the division by the batch's sum alone:
+    with a long tail the photographs would then weigh less than 1, as if the learning rate were lower.
+
     Args:
         class_counts: [C] training photographs of each class; an empty class counts as one.
 

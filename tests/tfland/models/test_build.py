@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -50,6 +51,27 @@ def test_without_an_embedding_size_the_pooled_features_are_the_embedding() -> No
     kernel, bias = model.get_layer("logits").get_weights()
     expected = np.asarray(outputs["embedding"]) @ kernel + bias
     np.testing.assert_allclose(np.asarray(outputs["logits"]), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "layers"),
+    [
+        ({"pooling": "max"}, {"pooling": "GlobalMaxPooling2D"}),
+        ({"pooling": "gem", "gem_per_channel": True}, {"pooling": "GeMPooling"}),
+        ({"embedding_size": 1000, "neck": "linear"}, {"embedding_dense": "Dense", "embedding": "Activation"}),
+        (
+            {"embedding_size": 8, "neck": "linear_bn"},
+            {"embedding_dense": "Dense", "embedding_bn": "BatchNormalization"},
+        ),
+        ({"embedding_size": 8, "neck_dropout": 0.3}, {"neck_dropout": "Dropout", "embedding_prelu": "PReLU"}),
+    ],
+)
+def test_poolings_and_necks_by_configuration(settings: dict[str, Any], layers: dict[str, str]) -> None:
+    model = build_model(dataclasses.replace(PLAIN, **settings), num_classes=3, image_size=32)
+    assert {name: type(model.get_layer(name)).__name__ for name in layers} == layers
+    assert model.output["embedding"].shape == (None, settings.get("embedding_size", 512))
+    if settings.get("gem_per_channel"):
+        assert model.get_layer("pooling").p.shape == (512,)
 
 
 def test_dropout_works_in_training_and_spares_the_embedding(winner: keras.Model) -> None:
@@ -102,6 +124,32 @@ def test_outputs_are_float32_under_a_mixed_policy() -> None:
 def test_refuses_what_no_network_can_take(classes: int, size: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build_model(PLAIN, classes, size)
+
+
+@pytest.mark.parametrize(
+    ("config", "size", "message"),
+    [
+        (ModelConfig(backbone="inception_v200"), 74, "image_size is 74; inception_v200 needs at least 75 pixels"),
+        (
+            ModelConfig(backbone="inception_v3", auxiliary_head=True),
+            298,
+            r"image_size is 298; model\.auxiliary_head needs at least 299 pixels, for less set it to false",
+        ),
+    ],
+)
+def test_refuses_images_that_a_backbone_cannot_take(config: ModelConfig, size: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_model(config, 7, size)
+
+
+@pytest.mark.slow
+def test_an_inception_has_an_auxiliary_head_for_training() -> None:
+    model = build_model(ModelConfig(backbone="inception_v200", auxiliary_head=True), 7, 299)
+    assert {name: each.shape for name, each in model.output.items()} == {
+        "embedding": (None, 2048),
+        "logits": (None, 7),
+        "auxiliary_logits": (None, 7),
+    }
 
 
 @pytest.mark.slow
