@@ -22,7 +22,8 @@ def sum_over_replicas(gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
         return list(gradients)
-    return list(context.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients)))
+    # A copy that is on this replica's device: what comes out of a loop may be on none, which several workers refuse.
+    return list(context.all_reduce(tf.distribute.ReduceOp.SUM, [tf.identity(gradient) for gradient in gradients]))
 
 
 def micro_batch(batch: Sequence[tf.Tensor], count: int, number: tf.Tensor) -> tuple[tf.Tensor, ...]:

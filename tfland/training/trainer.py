@@ -15,6 +15,7 @@ from tfland.training.averaging import WeightAverage
 from tfland.training.gradients import micro_batch, prepare_gradients, sum_over_replicas
 from tfland.training.layer_groups import backbone_layers, frozen
 from tfland.training.loss_scale import LossScale
+from tfland.training.nonfinite import first_bad_place
 from tfland.training.objective import Batch, Objective
 from tfland.training.optimizers import LayerOptimizer, build_optimizer
 from tfland.training.waiting import timed_next
@@ -102,6 +103,15 @@ class Trainer(orbit.StandardTrainer):
         if self.loss_scale is not None:
             state["loss_scale"] = [self.loss_scale.scale, self.loss_scale.good_steps]
         return state
+
+    def explain(self, batch: Batch) -> str:
+        """Says where the numbers of `bad_step` first were not finite.
+
+        Args:
+            batch: that step's, of all replicas.
+        """
+        parts = self._strategy.num_replicas_in_sync * self._config.optimizer.accumulation_steps
+        return first_bad_place(self._network, self._objective, batch, parts)
 
     def train_step(self, iterator: Any) -> None:
         """One step on every replica; traced once."""

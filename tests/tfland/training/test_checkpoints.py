@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfland.config import DataConfig, ExperimentConfig, TrainingConfig
 from tfland.training.checkpoints import Checkpoints, check_fingerprint, claim_folder, fingerprint
+from tfrecords_builder.terminal import CheckFailed
 
 
 class Parts:
@@ -117,3 +118,14 @@ def test_a_broken_fingerprint_is_named(tmp_path: Path) -> None:
     (tmp_path / "fingerprint.json").write_text("{")
     with pytest.raises(ValueError, match=r"fingerprint.json is not JSON"):
         check_fingerprint(tmp_path, fingerprint(config(), "a"))
+
+
+def test_a_weight_that_is_not_finite_is_never_written(tmp_path: Path) -> None:
+    parts = Parts(tmp_path)
+    parts.work(1)
+    parts.checkpoints.save(1)
+    kernel = parts.network.trainable_variables[0]
+    kernel.assign(np.full((2, 2), np.inf))
+    with pytest.raises(CheckFailed, match=rf"after step 2 variable '{kernel.path}' is not finite; no checkpoint"):
+        parts.checkpoints.save(2)
+    assert [path.name for path in tmp_path.glob("*.index")] == ["step-1.index"]
