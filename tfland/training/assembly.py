@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +24,7 @@ from tfland.training.model_dir import CHECKPOINTS_FOLDER, LOGS_FOLDER
 from tfland.training.periods import Periods, blind_loss
 from tfland.training.progress import Board, Epoch, History
 from tfland.training.schedules import Schedule
-from tfland.training.strategy import distribute, part_of_batches, sum_over_workers, worker_of
+from tfland.training.strategy import Worker, distribute, sum_over_workers, worker_of
 from tfland.training.timetable import Timetable
 from tfland.training.trainer import Trainer
 
@@ -73,7 +74,7 @@ def assemble(
     checkpoints.restore()
     _check_same_step(strategy, trainer.step, folder)
     # After restoring: the data set begins at the step that comes next.
-    trainer.train_dataset = _training_batches(config, photographs.training, strategy, trainer.step, timetable.num_steps)
+    trainer.train_dataset = _training_batches(config, photographs, strategy, trainer.step, timetable.num_steps)
     board = Board(folder / LOGS_FOLDER if worker.is_chief else None, training.batch_size)
 
     @contextmanager
@@ -100,7 +101,7 @@ def assemble(
         config=config,
         strategy=strategy,
         trainer=trainer,
-        training=photographs.training,
+        photographs=photographs,
         timetable=timetable,
         periods=periods,
         checkpoints=checkpoints,
@@ -111,18 +112,28 @@ def assemble(
 
 
 def _training_batches(
-    config: ExperimentConfig, records: RecordIndex, strategy: tf.distribute.Strategy, start_step: int, num_steps: int
-) -> object:
-    batch_size = config.training.batch_size
-    dataset = training_dataset(
-        records,
-        config.data,
-        batch_size=batch_size,
-        seed=config.training.seed,
-        start_step=start_step,
-        num_steps=num_steps,
-    )
-    return distribute(strategy, batch_size, lambda worker: part_of_batches(dataset, batch_size, worker))
+    config: ExperimentConfig,
+    photographs: Photographs,
+    strategy: tf.distribute.Strategy,
+    start_step: int,
+    num_steps: int,
+) -> Any:
+    training = config.training
+
+    def part(worker: Worker) -> tf.data.Dataset:
+        return training_dataset(
+            photographs.training,
+            config.data,
+            batch_size=training.batch_size,
+            seed=training.seed,
+            start_step=start_step,
+            num_steps=num_steps,
+            labels=photographs.training_labels,
+            worker=worker.rank,
+            num_workers=worker.count,
+        )
+
+    return distribute(strategy, training.batch_size, part)
 
 
 def _validation(
@@ -139,9 +150,11 @@ def _validation(
     records, batch_size = [photographs.validation], config.training.batch_size
 
     def split(index: RecordIndex, labels: np.ndarray) -> Split:
-        dataset = evaluation_dataset(index, config.data, batch_size=batch_size)
-        batches = distribute(strategy, batch_size, lambda worker: part_of_batches(dataset, batch_size, worker))
-        return Split(batches=batches, labels=labels)
+        def part(worker: Worker) -> tf.data.Dataset:
+            numbers = rows_of_worker(len(index), batch_size, worker)
+            return evaluation_dataset(_subset(index, numbers), config.data, batch_size=batch_size // worker.count)
+
+        return Split(batches=distribute(strategy, batch_size, part), labels=labels)
 
     validation, index = split(photographs.validation, photographs.validation_labels), None
     if config.training.knn != "off":
@@ -163,6 +176,21 @@ def _validation(
             raise
 
     return validate
+
+
+def rows_of_worker(count: int, batch_size: int, worker: Worker) -> np.ndarray:
+    """Which photographs a worker evaluates: its rows of every batch of all.
+
+    Args:
+        count: N, photographs of the split.
+        batch_size: B over all workers.
+        worker: the worker.
+
+    Returns:
+        [⌈N / B⌉ · B / count] int64; the last photograph once more where a batch has none left.
+    """
+    filled = np.minimum(np.arange(-(-count // batch_size) * batch_size), count - 1)
+    return filled.reshape(-1, worker.count, batch_size // worker.count)[:, worker.rank].ravel()
 
 
 def _subset(index: RecordIndex, numbers: np.ndarray) -> RecordIndex:

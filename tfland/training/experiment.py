@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfland.config import ExperimentConfig, TrainingConfig
+from tfland.data.bad_records import BAD_RECORDS_FILE
 from tfland.data.labels import check_same_labels, read_label_map
 from tfland.data.photographs import Photographs, open_photographs
 from tfland.machines.devices import cpu_warning, look_at_machine
@@ -62,34 +63,46 @@ def train(config: ExperimentConfig, on_epoch: Callable[[Epoch], None] | None = N
         Interrupted: SIGTERM came; a checkpoint was written.
     """
     folder = Path(config.training.model_dir)
-    photographs = open_photographs(config.data)
-    if (folder / schema.LABELS_FILE).exists():
-        check_same_labels(read_label_map(folder), photographs.label_map, config.data.shards)
-    identity = fingerprint(config, photographs.digest())
-    check_fingerprint(folder, identity)
-    if (metrics := read_metrics(folder)) is not None:
-        logger.info("%s is finished; nothing to do", folder)
-        return TrainResult(model_dir=folder, metrics=metrics)
     with _settings_of_process(config.training):
+        # Before anything else uses TensorFlow: several workers must be connected first.
         strategy = make_strategy(config.training)
-        visible = [device.device_type for device in tf.config.list_physical_devices()]
-        if warning := cpu_warning(look_at_machine(os.environ), visible):
+        photographs = open_photographs(config.data, folder / BAD_RECORDS_FILE)
+        identity = _check_folder(folder, config, photographs)
+        if (metrics := read_metrics(folder)) is not None:
+            logger.info("%s is finished; nothing to do", folder)
+            return TrainResult(model_dir=folder, metrics=metrics)
+        if warning := cpu_warning(look_at_machine(os.environ), _visible_devices()):
             logger.warning("%s", warning)
-        worker = worker_of(strategy)
+        is_chief = worker_of(strategy).is_chief
         plain, network = _build(config, len(photographs.label_map), strategy)
-        if worker.is_chief:
+        if is_chief:
             claim_folder(folder, identity)
+            if config.data.on_bad_record == "skip":
+                photographs.write_bad_records(folder / BAD_RECORDS_FILE)
         run, export = assemble(config, photographs, network, plain, strategy, on_epoch)
         logger.info("%s", _describe(config, photographs, network, strategy))
         run_epochs(run)
         with export() as last:
             metrics = _metrics(last, photographs, run)
-            if worker.is_chief:
+            if is_chief:
                 metrics = write_model(folder, config, photographs.label_map, last, metrics)
                 keep_best(folder, None)
         # No worker leaves before the chief has written everything: its absence would end the chief.
         sum_over_workers(strategy, np.zeros(1))
     return TrainResult(model_dir=folder, metrics=metrics)
+
+
+def _check_folder(folder: Path, config: ExperimentConfig, photographs: Photographs) -> dict[str, Any]:
+    """Refuses a model directory of other classes or settings; returns the run's identity."""
+    if (folder / schema.LABELS_FILE).exists():
+        check_same_labels(read_label_map(folder), photographs.label_map, config.data.shards)
+    identity = fingerprint(config, photographs.digest())
+    check_fingerprint(folder, identity)
+    return identity
+
+
+def _visible_devices() -> list[str]:
+    return [device.device_type for device in tf.config.list_physical_devices()]
 
 
 @contextmanager

@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfland.config import ExperimentConfig
+from tfland.data.order import make_order
+from tfland.data.photographs import Photographs
 from tfland.data.pipeline import batch_numbers, raise_bad_record, training_dataset
-from tfland.data.records import RecordIndex
 from tfland.training.checkpoints import Checkpoints
 from tfland.training.interruption import Interrupted, Termination, termination
 from tfland.training.periods import Periods
@@ -37,7 +38,7 @@ class Run:
         config: the experiment.
         strategy: the devices.
         trainer: does the steps.
-        training: the training records.
+        photographs: the data.
         timetable: what is due when.
         periods: what happens at the end of an epoch.
         checkpoints: where the run is saved.
@@ -48,7 +49,7 @@ class Run:
     config: ExperimentConfig
     strategy: tf.distribute.Strategy
     trainer: Trainer
-    training: RecordIndex
+    photographs: Photographs
     timetable: Timetable
     periods: Periods
     checkpoints: Checkpoints
@@ -117,9 +118,9 @@ def _train(run: Run, num_steps: int) -> None:
         raise
     if (bad_step := int(trainer.bad_step.numpy())) >= 0:
         raise CheckFailed(
-            f"the loss or a gradient of step {bad_step} is not a finite number: {trainer.explain(_batch(run, bad_step))}; "
-            f"lower schedule.learning_rate ({run.config.schedule.learning_rate:g}) or set optimizer.clip_norm; "
-            "checkpoints before it are kept"
+            f"the loss or a gradient of step {bad_step} is not a finite number: "
+            f"{trainer.explain(_batch(run, bad_step))}; lower schedule.learning_rate "
+            f"({run.config.schedule.learning_rate:g}) or set optimizer.clip_norm; checkpoints before it are kept"
         )
     done = trainer.totals.numpy() - before
     scores = {"train/loss": done[LOSS] / done[EXAMPLES], "train/top1": done[CORRECT] / done[EXAMPLES]}
@@ -130,10 +131,14 @@ def _train(run: Run, num_steps: int) -> None:
 
 def _batch(run: Run, step: int) -> tuple[tf.Tensor, ...]:
     """The batch of one step, of all replicas and workers."""
-    training = run.config.training
-    size, seed = training.batch_size, training.seed
     batches = training_dataset(
-        run.training, run.config.data, batch_size=size, seed=seed, start_step=step, num_steps=step + 1
+        run.photographs.training,
+        run.config.data,
+        batch_size=run.config.training.batch_size,
+        seed=run.config.training.seed,
+        start_step=step,
+        num_steps=step + 1,
+        labels=run.photographs.training_labels,
     )
     batch: tuple[tf.Tensor, ...] = next(iter(batches))
     return batch
@@ -141,11 +146,13 @@ def _batch(run: Run, step: int) -> tuple[tf.Tensor, ...]:
 
 def _find_bad_record(run: Run) -> None:
     """Raises CheckFailed if one of the next batches holds a bad record."""
-    training, step = run.config.training, run.trainer.step
+    training, step, photographs = run.config.training, run.trainer.step, run.photographs
+    count = len(photographs.training)
+    order = make_order(run.config.data.sampling, count, photographs.training_labels, training.seed)
     # From one step back: the counter does not wait for the batch and may be ahead of it.
     for suspect in range(max(step - 1, 0), min(step + _BATCHES_IN_FLIGHT, run.timetable.num_steps)):
-        numbers = batch_numbers(len(run.training), training.seed, batch_size=training.batch_size, step=suspect)
-        raise_bad_record(run.training, numbers)
+        numbers = batch_numbers(count, training.seed, batch_size=training.batch_size, step=suspect, order=order)
+        raise_bad_record(photographs.training, numbers)
 
 
 def _stop(run: Run, *, saves: bool) -> None:

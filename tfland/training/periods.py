@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 # A network that has learnt anything is at least this share below the loss of one that knows nothing.
 _LEAST_GAIN = 0.01
 _BLIND_LABELS = 64
+# A picture takes half a second: epochs of seconds do not each get one, and the finished model always has its own.
+_SECONDS_PER_CURVES = 20.0
 
 
 class Periods:
@@ -64,7 +67,7 @@ class Periods:
         self._training, self._timetable, self._totals = training, timetable, totals
         self._board, self._rate, self._validate, self._export = board, rate, validate, export
         self._blind_loss, self._is_chief, self._folder = blind_loss, is_chief, Path(training.model_dir)
-        self.history, self._on_epoch = history, on_epoch
+        self.history, self._on_epoch, self._last_curves = history, on_epoch, -math.inf
 
     def end(self, step: int) -> None:
         """Scores a period, and adds it to the history before a checkpoint takes both down together."""
@@ -86,7 +89,8 @@ class Periods:
         best = self.history.best(self._training.best_metric)
         if best == epoch:
             self._save_best(step)
-        if self._is_chief:
+        if self._is_chief and time.monotonic() - self._last_curves >= _SECONDS_PER_CURVES:
+            self._last_curves = time.monotonic()
             write_curves(self.history.epochs, self._folder / CURVES_FILE, best)
         if self.stopped_early():
             logger.info(

@@ -80,15 +80,6 @@ def distribute(
     return strategy.distribute_datasets_from_function(lambda _context: dataset.rebatch(batch_size // replicas))
 
 
-def part_of_batches(dataset: tf.data.Dataset, batch_size: int, worker: Worker) -> tf.data.Dataset:
-    """A worker's rows of batches that are whole."""
-    if worker.count == 1:
-        return dataset
-    size = batch_size // worker.count
-    rows = slice(worker.rank * size, (worker.rank + 1) * size)
-    return dataset.map(lambda *parts: tuple(part[rows] for part in parts))
-
-
 def gather(strategy: tf.distribute.Strategy, per_replica: Any) -> np.ndarray:
     """The rows of all replicas of all workers, in the order of the whole batch; the same on every worker.
 

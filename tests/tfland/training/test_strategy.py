@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfland.config import ExperimentConfig, TrainingConfig
 from tfland.config_io import save_config
-from tfland.training.strategy import Worker, gather, make_strategy, part_of_batches, sum_over_workers, worker_of
+from tfland.training.strategy import Worker, gather, make_strategy, sum_over_workers, worker_of
 
 PROGRAM = Path(__file__).with_name("mirrored_runs.py")
 
@@ -59,15 +59,6 @@ def test_without_workers_multi_worker_is_refused(monkeypatch: pytest.MonkeyPatch
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ValueError, match=r"strategy is multi_worker, but neither TF_CONFIG nor Slurm's variables"):
         make("multi_worker")
-
-
-def test_every_row_goes_to_one_worker() -> None:
-    batches = tf.data.Dataset.from_tensor_slices((np.arange(12), np.arange(12) * 2)).batch(6)
-    parts = [part_of_batches(batches, 6, Worker(rank=rank, count=3)) for rank in range(3)]
-    for number, whole in enumerate(batches):
-        rows = [list(part)[number] for part in parts]
-        for column in range(2):
-            np.testing.assert_array_equal(np.concatenate([row[column] for row in rows]), whole[column])
 
 
 def test_gathered_rows_keep_their_order() -> None:
