@@ -67,6 +67,8 @@ class ModelConfig:
         check_backbone(self.backbone)
         if self.auxiliary_head and not self.backbone.startswith("inception_"):
             refuse("model.auxiliary_head", True, f"{self.backbone} has none; give an inception_ backbone or false")
+        if self.auxiliary_head and self.head == "cosine":
+            refuse("model.auxiliary_head", True, "its classifier is linear; set model.head=linear, or it to false")
         check_positive("model.gem_p", self.gem_p)
         check_between("model.embedding_size", self.embedding_size, 0)
         if not 0 <= self.neck_dropout < 1:

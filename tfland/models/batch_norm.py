@@ -24,6 +24,10 @@ def synchronize_batch_norm(model: keras.Model) -> keras.Model:
         raise ValueError(f"model {model.name!r} nests the model {nested[0]!r}; give one flat graph")
     clone = keras.models.clone_model(model, clone_function=_synchronized)
     clone.set_weights(model.get_weights())
+    # Some of keras-hub's blocks are layers that hold others, which their settings do not reach.
+    for layer in clone._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
     return clone
 
 

@@ -6,13 +6,12 @@ from pathlib import Path
 import keras
 
 from tfland.config import ModelConfig
-from tfland.models.backbones import build_backbone
+from tfland.models.backbone_specs import backbone_spec
+from tfland.models.backbones import build_backbone, min_image_size
 from tfland.models.heads import CosineHead, embedding_neck, linear_head
+from tfland.models.inception import AUXILIARY_MIN_IMAGE_SIZE, auxiliary_head
 from tfland.models.pooling import GeMPooling
-from tfland.models.weights import load_matching_weights
-
-# Five halvings stand between the pixels and the last feature map of every backbone here.
-_MIN_IMAGE_SIZE = 32
+from tfland.models.weights import load_matching_weights, saved_model_path
 
 
 def build_model(config: ModelConfig, num_classes: int, image_size: int) -> keras.Model:
@@ -26,18 +25,19 @@ def build_model(config: ModelConfig, num_classes: int, image_size: int) -> keras
 
     Returns:
         A flat functional model: [B, H, W, 3] float32 or uint8 RGB in 0..255 -> {"embedding": [B, E] float32,
-        "logits": [B, C] float32}. With head "cosine" the logits are cosines in [-1, 1].
+        "logits": [B, C] float32}. With head "cosine" the logits are cosines in [-1, 1]. With auxiliary_head there is
+        "auxiliary_logits" [B, C] float32 too, for training.
 
     Raises:
         ValueError: a size or a number of classes that no network here can take, or weights that do not fit.
-        FileNotFoundError: there is no such weights file.
+        OSError: there is no such weights file, or it could not be fetched.
     """
-    if image_size < _MIN_IMAGE_SIZE:
-        raise ValueError(f"image_size is {image_size}; {config.backbone} needs at least {_MIN_IMAGE_SIZE} pixels")
+    _check_image_size(config, image_size)
     if num_classes < 2:
         raise ValueError(f"num_classes is {num_classes}; a classifier needs at least 2")
-    from_file = config.weights not in ("none", "imagenet")
-    backbone = build_backbone(config.backbone, "none" if from_file else config.weights)
+    path = saved_model_path(config.weights)
+    # A model of ours is loaded at the end: it holds more than the backbone.
+    backbone = build_backbone(config.backbone, "none" if path else config.weights)
     features = _POOLINGS[config.pooling](config)(backbone.output)
     if config.embedding_size:
         features = embedding_neck(features, config.embedding_size, config.neck, config.neck_dropout)
@@ -45,9 +45,12 @@ def build_model(config: ModelConfig, num_classes: int, image_size: int) -> keras
     dropped = keras.layers.Dropout(config.dropout, name="dropout")(embedding) if config.dropout else embedding
     logits = _head(config, num_classes)(dropped)
     outputs = {"embedding": embedding, "logits": logits}
-    model = keras.Model(backbone.input, outputs, name=f"{config.backbone}_classifier")
-    if from_file:
-        load_matching_weights(model, Path(config.weights))
+    if config.auxiliary_head:
+        stage = backbone.get_layer(backbone_spec(config.backbone).auxiliary_layer).output
+        outputs["auxiliary_logits"] = auxiliary_head(stage, num_classes)
+    model = keras.Model(backbone.input, outputs, name=f"{backbone.name}_classifier")
+    if path:
+        load_matching_weights(model, path)
     return model
 
 
@@ -59,6 +62,17 @@ def load_model(path: Path) -> keras.Model:
         ValueError: it is no Keras model.
     """
     return keras.saving.load_model(path, compile=False)
+
+
+def _check_image_size(config: ModelConfig, image_size: int) -> None:
+    smallest = min_image_size(config.backbone)
+    if image_size < smallest:
+        raise ValueError(f"image_size is {image_size}; {config.backbone} needs at least {smallest} pixels")
+    if config.auxiliary_head and image_size < AUXILIARY_MIN_IMAGE_SIZE:
+        raise ValueError(
+            f"image_size is {image_size}; model.auxiliary_head needs at least {AUXILIARY_MIN_IMAGE_SIZE} pixels, "
+            "for less set it to false"
+        )
 
 
 def _gem(config: ModelConfig) -> keras.Layer:

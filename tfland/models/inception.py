@@ -18,6 +18,10 @@ _STAGE_17 = {"mixed4": 128, "mixed5": 160, "mixed6": 160, "mixed7": 192}
 _STAGE_17_V200 = {name: width for name, width in _STAGE_17.items() if name != "mixed6"}
 # Name of the layer whose output the auxiliary classifier takes: the end of the 17x17 stage.
 AUXILIARY_LAYER = "mixed7"
+# Below it that stage has fewer than 17x17 cells, and the 5x5 convolution of the classifier has no place.
+AUXILIARY_MIN_IMAGE_SIZE = 299
+# Share of the auxiliary classifier's loss in the loss of training (the authors' and torchvision's code).
+AUXILIARY_WEIGHT = 0.4
 
 Variant = Literal["v3", "v100", "v200"]
 
