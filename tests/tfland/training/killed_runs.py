@@ -20,7 +20,7 @@ from conftest import tiny_spec  # type: ignore[import-not-found]
 
 from tfland.config_io import load_config
 from tfland.models.backbones import BACKBONES
-from tfland.training import loop, model_dir, periods, train, trainer
+from tfland.training import loop, loss_scale, model_dir, periods, train, trainer
 
 
 def die() -> None:
@@ -124,6 +124,8 @@ def run(config_file: str, folder: Path, kill: tuple[str, int] | None) -> int:
     try:
         # Leave the inner loop after each step, so that a kill can come after any of them.
         loop._MAX_STEPS_PER_REPORT = 1
+        # The loss scale changes within a short run.
+        loss_scale._GROWTH_STEPS = 3
         BACKBONES["resnet18"] = tiny_spec()
         config = load_config(config_file, [f"training.model_dir={folder}"])
         if kill is not None:

@@ -35,6 +35,26 @@ def _kills(seed: int) -> list[tuple[str, int]]:
     ]
 
 
+def _run(config: ExperimentConfig, kills: list[tuple[str, int]], folder: Path) -> None:
+    """Trains undisturbed, then with the kills; both must end with the same weights and the same history."""
+    save_config(config, folder / "experiment.yaml")
+    (folder / "kills.json").write_text(json.dumps(kills))
+    result = subprocess.run(
+        [sys.executable, str(PROGRAM), str(folder / "experiment.yaml"), str(folder), str(folder / "kills.json")],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert json.loads((folder / "codes.json").read_text()) == [0, *[-9] * len(kills), 0], result.stderr[-3000:]
+    expected, found = (json.loads((folder / name / "metrics.json").read_text()) for name in ("uninterrupted", "killed"))
+    assert len(expected["epochs"]) == 4
+    # Weights by their digest, and the history of every epoch.
+    assert found == expected
+
+
 @pytest.mark.slow
 def test_ten_kills_change_nothing(
     make_shards: Callable[..., Path], make_config: Callable[..., ExperimentConfig], tmp_path: Path
@@ -46,25 +66,7 @@ def test_ten_kills_change_nothing(
         optimizer={"clip_norm": 5.0},
         training={"epochs": 4, "checkpoint_every_steps": 2},
     )
-    save_config(config, tmp_path / "experiment.yaml")
-    kills = _kills(config.training.seed)
-    (tmp_path / "kills.json").write_text(json.dumps(kills))
-    result = subprocess.run(
-        [sys.executable, str(PROGRAM), str(tmp_path / "experiment.yaml"), str(tmp_path), str(tmp_path / "kills.json")],
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    assert json.loads((tmp_path / "codes.json").read_text()) == [0, *[-9] * len(kills), 0], result.stderr[-3000:]
-    expected, found = (
-        json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("uninterrupted", "killed")
-    )
-    assert len(expected["epochs"]) == 4
-    # Weights by their digest, and the history of every epoch.
-    assert found == expected
+    _run(config, _kills(config.training.seed), tmp_path)
     leftovers = [path.name for path in (tmp_path / "killed" / "checkpoints").iterdir()]
     assert sorted(name for name in leftovers if name.startswith("step-")) == [
         "step-18.data-00000-of-00001",
@@ -72,3 +74,26 @@ def test_ten_kills_change_nothing(
         "step-20.data-00000-of-00001",
         "step-20.index",
     ]
+
+
+@pytest.mark.slow
+def test_the_state_of_every_part_of_the_step_is_kept(
+    make_shards: Callable[..., Path], make_config: Callable[..., ExperimentConfig], tmp_path: Path
+) -> None:
+    """Averages, loss scale, micro-batches, and the backbone's own optimizer, which begins after step 8."""
+    config = make_config(
+        make_shards(train=[0, 1, 2, 0, 1, 2, 0, 1, 2, 0] * 2, validation=[0, 1, 2]),
+        data={"validation_split": "validation"},
+        model={"dropout": 0.2, "embedding_size": 8},
+        optimizer={
+            "name": "adamw",
+            "clip_norm": 5.0,
+            "accumulation_steps": 2,
+            "backbone_rate": 0.5,
+            "freeze_backbone_epochs": 1.5,
+            "average_decay": 0.9,
+        },
+        training={"epochs": 4, "checkpoint_every_steps": 2, "precision": "float16"},
+    )
+    steps = [("after_step", step) for step in (5, 9, 15)]
+    _run(config, [steps[0], ("while_writing_checkpoint", 1), *steps[1:]], tmp_path)
