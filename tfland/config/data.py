@@ -37,7 +37,7 @@ class DataConfig:
         rand_augment_ops: changes drawn from RandAugment's list for each training photograph; 0 for none.
         rand_augment_magnitude: their strength, 0 (no change) to 10.
         erase: "random" (a rectangle of random area and aspect ratio) or "cutout" (a square of 0.4 of the side).
-        erase_probability: share of the training photographs that lose a part to grey noise; 0 for none.
+        erase_probability: share of the training photographs that lose a part to noise; 0 for none.
         mixup_alpha: of the Beta distribution of mixup's shares, at least 0.05; 0 for no mixup.
         cutmix_alpha: of the Beta distribution of CutMix's shares; 0 for none. With mixup as well, each photograph takes
             one of the two.
