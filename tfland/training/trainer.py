@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfland.config import ExperimentConfig
 from tfland.losses.build import TrainingLoss
+from tfland.models.inception import AUXILIARY_WEIGHT
 from tfland.training.averaging import WeightAverage
 from tfland.training.gradients import micro_batch, prepare_gradients, sum_over_replicas
 from tfland.training.layer_groups import backbone_layers, frozen
@@ -34,7 +35,8 @@ class Trainer(orbit.StandardTrainer):
     is not finite, no later step changes a weight either: `bad_step` can be looked into with the weights that it met.
 
     Args:
-        network: takes images [B, S, S, 3] float32, puts out {"logits": [B, C]}.
+        network: takes images [B, S, S, 3] float32, puts out {"logits": [B, C]} and, if it has an auxiliary
+            classifier, "auxiliary_logits" [B, C], whose loss counts for the gradients and not for the totals.
         loss: losses and weights of examples.
         schedule: step -> learning rate.
         config: the experiment.
@@ -202,9 +204,12 @@ class Trainer(orbit.StandardTrainer):
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         """This replica's share of the gradients, times the loss scale, and its sums as in `totals`."""
         with tf.GradientTape() as tape:
-            logits = self._network(tf.cast(batch[0], tf.float32), training=True)["logits"]
-            summed_loss, correct, examples = self._objective.sums(batch, logits, epoch, weight_sum)
+            outputs = self._network(tf.cast(batch[0], tf.float32), training=True)
+            summed_loss, correct, examples = self._objective.sums(batch, outputs["logits"], epoch, weight_sum)
             loss = summed_loss / self._config.training.batch_size
+            if "auxiliary_logits" in outputs:
+                beside = self._objective.sums(batch, outputs["auxiliary_logits"], epoch, weight_sum)[0]
+                loss += AUXILIARY_WEIGHT * beside / self._config.training.batch_size
             if self.loss_scale is not None:
                 loss = loss * self.loss_scale.scale
         gradients = tape.gradient(loss, [variable.value for variable in variables])

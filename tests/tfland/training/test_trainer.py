@@ -49,6 +49,26 @@ def test_a_step_follows_the_mean_gradient(make_config: MakeConfig, strategy: tf.
     assert trainer.bad_step.numpy() == -1
 
 
+def test_the_auxiliary_loss_counts_for_the_gradients_alone(
+    make_config: MakeConfig, strategy: tf.distribute.Strategy
+) -> None:
+    config = make_config(Path("s"), optimizer={"name": "sgd", "momentum": 0.0, "weight_decay": 0.0})
+    images = np.arange(12, dtype=np.uint8).reshape(4, 1, 1, 3)
+    labels = np.array([0, 1, 2, 0], np.int32)
+    with strategy.scope():
+        plain = linear_network()
+        beside = keras.layers.Dense(6, use_bias=False, kernel_initializer="zeros")
+        network = keras.Model(plain.input, {**plain.output, "auxiliary_logits": beside(plain.output["embedding"])})
+    trainer = Trainer(network, build_loss(LossConfig(), [1] * 6), RATE, config, strategy)
+    trainer.train_dataset = tf.data.Dataset.from_tensors((images, labels))
+    trainer.train(tf.constant(1))
+    # Both start from zeros, so their gradients are the same but for the weight.
+    logits_kernel, auxiliary_kernel = plain.trainable_variables[0].numpy(), beside.kernel.numpy()
+    np.testing.assert_allclose(auxiliary_kernel, 0.4 * logits_kernel, rtol=1e-5, atol=1e-7)
+    assert np.abs(logits_kernel).max() > 0
+    assert trainer.totals[LOSS].numpy() == pytest.approx(4 * np.log(6), rel=1e-5)
+
+
 def test_a_loss_that_is_not_finite_is_remembered(make_config: MakeConfig, strategy: tf.distribute.Strategy) -> None:
     config = make_config(Path("s"))
     with strategy.scope():
