@@ -17,8 +17,8 @@ _RATIOS = (2, 4, 8)
 # A reduced decoding always covers the whole photograph, a full one ends with the window's last row: from this share of
 # the rows on the reduced one is quicker (measured, benchmarks/README.md).
 _REDUCED_FROM = 0.7
-# Where fewer source pixels than this stand for one, bilinear sampling skips none that matters (at least 37 dB).
-_BILINEAR_UNTIL = 2.0
+# Where fewer source pixels than this stand for one, bilinear sampling skips little (35 dB, benchmarks/README.md).
+_BILINEAR_UNTIL = 1.6
 
 
 def decode_view(encoded: tf.Tensor, view: View, size: tuple[int, int]) -> tf.Tensor:
