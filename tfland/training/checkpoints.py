@@ -107,8 +107,8 @@ class Checkpoints:
         """
         if (bad := bad_variable(self._variables)) is not None:
             raise CheckFailed(
-                f"after step {step} variable {bad!r} is not finite; no checkpoint of it is written, those before it are "
-                "kept"
+                f"after step {step} variable {bad!r} is not finite; no checkpoint of it is written, those before "
+                "it are kept"
             )
         if self._is_chief:
             self._manager.save(checkpoint_number=step)
