@@ -16,11 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from conftest import tiny_spec  # type: ignore[import-not-found]
 
 from tfland.config_io import load_config
 from tfland.models.backbones import BACKBONES
 from tfland.training import loop, loss_scale, model_dir, periods, train, trainer
+from tfland.training.interruption import EXIT_TERMINATED, Interrupted
 
 
 def die() -> None:
@@ -51,6 +53,19 @@ def after_step(step: int) -> None:
         result = original(self, num_steps)
         if self.step >= step:
             die()
+        return result
+
+    trainer.Trainer.train = wrapped
+
+
+def terminated_after_step(step: int) -> None:
+    """SIGTERM, as on a machine that is taken away; the run writes a checkpoint and ends by itself."""
+    original = trainer.Trainer.train
+
+    def wrapped(self: trainer.Trainer, num_steps: Any) -> Any:
+        result = original(self, num_steps)
+        if self.step >= step:
+            os.kill(os.getpid(), signal.SIGTERM)
         return result
 
     trainer.Trainer.train = wrapped
@@ -105,6 +120,7 @@ KILLS: dict[str, Callable[[int], None]] = {
     function.__name__: function
     for function in (
         after_step,
+        terminated_after_step,
         while_writing_checkpoint,
         before_checkpoint_is_named,
         at_epoch_end,
@@ -117,7 +133,7 @@ KILLS: dict[str, Callable[[int], None]] = {
 
 
 def run(config_file: str, folder: Path, kill: tuple[str, int] | None) -> int:
-    """Trains in a fork; returns its exit status, -9 if it was killed."""
+    """Trains in a fork; returns its exit status: -9 if it was killed, 143 after SIGTERM."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -130,7 +146,12 @@ def run(config_file: str, folder: Path, kill: tuple[str, int] | None) -> int:
         config = load_config(config_file, [f"training.model_dir={folder}"])
         if kill is not None:
             KILLS[kill[0]](kill[1])
+        if config.training.strategy == "mirrored":
+            devices = [tf.config.LogicalDeviceConfiguration()] * 2
+            tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)
         train(config)
+    except Interrupted:
+        os._exit(EXIT_TERMINATED)
     except BaseException as error:  # a fork must never return into its parent
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         os._exit(1)

@@ -123,6 +123,7 @@ def test_a_run_ends_early_and_keeps_its_best(make_shards: Make, make_config: Mak
         # Nothing is learnt at this rate, so that the second validation is no better than the first.
         schedule={"learning_rate": 1e-12},
         training={
+            "epochs": None,
             "steps": 50,
             "validate_every_steps": 1,
             "patience": 1,

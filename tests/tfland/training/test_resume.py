@@ -17,7 +17,7 @@ PROGRAM = Path(__file__).with_name("killed_runs.py")
 
 
 def _kills(seed: int) -> list[tuple[str, int]]:
-    """Ten points in the order in which a run of 20 steps and 4 epochs can meet them."""
+    """Twelve points in the order in which a run of 20 steps and 4 epochs can meet them."""
     rng = np.random.default_rng(seed)
     steps = [int(rng.integers(low, low + 3)) for low in (1, 7, 12)]
     return [
@@ -28,6 +28,7 @@ def _kills(seed: int) -> list[tuple[str, int]]:
         ("after_milliseconds", int(rng.integers(1, 40))),
         ("after_step", steps[1]),
         ("after_validation", 0),
+        ("terminated_after_step", 11),
         ("after_step", steps[2]),
         ("while_writing_checkpoint", 2),
         ("before_export", 0),
@@ -48,7 +49,8 @@ def _run(config: ExperimentConfig, kills: list[tuple[str, int]], folder: Path) -
         check=False,
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    assert json.loads((folder / "codes.json").read_text()) == [0, *[-9] * len(kills), 0], result.stderr[-3000:]
+    ends = [143 if name == "terminated_after_step" else -9 for name, _ in kills]
+    assert json.loads((folder / "codes.json").read_text()) == [0, *ends, 0], result.stderr[-3000:]
     expected, found = (json.loads((folder / name / "metrics.json").read_text()) for name in ("uninterrupted", "killed"))
     assert len(expected["epochs"]) == 4
     # Weights by their digest, and the history of every epoch.
@@ -56,7 +58,7 @@ def _run(config: ExperimentConfig, kills: list[tuple[str, int]], folder: Path) -
 
 
 @pytest.mark.slow
-def test_ten_kills_change_nothing(
+def test_twelve_kills_change_nothing(
     make_shards: Callable[..., Path], make_config: Callable[..., ExperimentConfig], tmp_path: Path
 ) -> None:
     config = make_config(
@@ -74,6 +76,19 @@ def test_ten_kills_change_nothing(
         "step-20.data-00000-of-00001",
         "step-20.index",
     ]
+
+
+@pytest.mark.slow
+def test_two_mirrored_devices_resume_as_exactly(
+    make_shards: Callable[..., Path], make_config: Callable[..., ExperimentConfig], tmp_path: Path
+) -> None:
+    config = make_config(
+        make_shards(train=[0, 1, 2, 0, 1, 2, 0, 1, 2, 0] * 2, validation=[0, 1, 2]),
+        data={"validation_split": "validation"},
+        model={"dropout": 0.2},
+        training={"epochs": 4, "checkpoint_every_steps": 2, "strategy": "mirrored"},
+    )
+    _run(config, [("after_step", 3), ("terminated_after_step", 7), ("after_validation", 0)], tmp_path)
 
 
 @pytest.mark.slow
