@@ -15,7 +15,7 @@ _PANELS: tuple[tuple[str, tuple[_Line, ...]], ...] = (
     ("loss", (("train_loss", "training", _TRAIN), ("validation_loss", "validation", _VALIDATION))),
     ("top-1", (("train_top1", "training", _TRAIN), ("validation_top1", "validation", _VALIDATION))),
     ("validation GAP", (("validation_gap", "head", _VALIDATION), ("validation_knn_gap", "kNN", _KNN))),
-    ("learning rate", (("learning_rate", "at the end of the period", _TRAIN),)),
+    ("learning rate", (("learning_rate", "at each period's end", _TRAIN),)),
 )
 
 
@@ -29,6 +29,7 @@ def write_curves(epochs: Sequence[Epoch], path: Path, best: Epoch | None = None)
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(10, 6.5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -38,6 +39,7 @@ def write_curves(epochs: Sequence[Epoch], path: Path, best: Epoch | None = None)
             axes.axvline(best["epoch"], color=_BEST, linestyle="--", linewidth=1, label="best model")
         axes.set(title=title, xlabel="epoch")
         axes.set_xlim(0, max([epoch["epoch"] for epoch in epochs], default=1) * 1.02)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=len(epochs) > 1))
         axes.grid(visible=True, alpha=0.3)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=8)
