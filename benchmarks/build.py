@@ -1,6 +1,6 @@
 """Times `tfland build shards` beside img2dataset and beside the bare decode-resize-encode loop, on two processes each.
 
-    python benchmarks/build.py [--images N] [--repeats N] [--peer-venv DIR]
+    python benchmarks/build.py [--images N] [--repeats N] [--sizes "6 Mpx" "1600 px"] [--download] [--peer-venv DIR]
     python benchmarks/build.py --memory [10000 200000]
 
 The photographs are generated: texture at all scales, 3000 x 2000 and 1600 x 1200 pixels, JPEG quality 90. A set of
@@ -250,6 +250,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES))
     parser.add_argument("--peer-venv", type=Path, default=Path(tempfile.gettempdir()) / "img2dataset_venv")
     parser.add_argument("--memory", type=int, nargs="*", default=None, metavar="N")
     parser.add_argument("--download", action="store_true", help="also time our download over HTTP")
@@ -262,7 +263,7 @@ def main() -> None:
         if not (venv / "bin/img2dataset").exists():
             subprocess.run([sys.executable, "-m", "venv", venv], check=True)
             subprocess.run([venv / "bin/pip", "install", "--quiet", "img2dataset"], check=True)
-        for name in SIZES:
+        for name in arguments.sizes:
             compare(name, arguments.images, arguments.repeats, venv, Path(temporary), arguments.download)
 
 

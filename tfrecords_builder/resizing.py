@@ -5,10 +5,10 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
-# JPEGs decode faster at these fractions of their size than whole; libjpeg's other fractions take longer.
-_DIVISORS = (8, 4, 2)
-# With fewer decoded pixels than this for each that is kept, a scaled decode is seen: see benchmarks/README.md.
-_SPARE = 2
+# JPEGs decode faster at these fractions of their size than whole; libjpeg's other fractions take longer. By fraction, the
+# decoded pixels a side that must remain for each that is kept: from there on the difference from a full decode is no
+# larger than what encoding at quality 95 changes (benchmarks/README.md).
+_SPARE = {8: 2.5, 4: 2.0, 2: 1.55}
 
 
 class ResizeMode(StrEnum):
@@ -40,10 +40,10 @@ def fitted_size(height: int, width: int, side: int, mode: ResizeMode = ResizeMod
 def decoding_divisor(height: int, width: int, size: tuple[int, int]) -> int:
     """Returns by how much a JPEG of height x width pixels may be reduced while it is decoded: 1, 2, 4 or 8.
 
-    At least twice the (height, width) of `size` remains, so that what follows averages over the difference.
+    So much more than the (height, width) of `size` remains that what follows averages over the difference.
     """
-    for divisor in _DIVISORS:
-        if height // divisor >= _SPARE * size[0] and width // divisor >= _SPARE * size[1]:
+    for divisor, spare in _SPARE.items():
+        if height // divisor >= spare * size[0] and width // divisor >= spare * size[1]:
             return divisor
     return 1
 
