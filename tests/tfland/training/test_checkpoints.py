@@ -129,3 +129,12 @@ def test_a_weight_that_is_not_finite_is_never_written(tmp_path: Path) -> None:
     with pytest.raises(CheckFailed, match=rf"after step 2 variable '{kernel.path}' is not finite; no checkpoint"):
         parts.checkpoints.save(2)
     assert [path.name for path in tmp_path.glob("*.index")] == ["step-1.index"]
+
+
+def test_a_setting_that_an_earlier_version_did_not_know_had_its_default(tmp_path: Path) -> None:
+    older = fingerprint(config(), "a")
+    del older["training.knn"], older["training.patience"]
+    claim_folder(tmp_path, older)
+    check_fingerprint(tmp_path, fingerprint(config(), "a"))
+    with pytest.raises(ValueError, match=r"training.knn was 'best' and is now 'off'"):
+        check_fingerprint(tmp_path, fingerprint(config(knn="off"), "a"))
