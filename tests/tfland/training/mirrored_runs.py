@@ -26,7 +26,12 @@ def main() -> None:
         seen = losses.setdefault(strategy, [])
 
         def record(
-            _self: progress.Board, _step: int, _num: int, scores: dict[str, float], seen: list[float] = seen
+            _self: progress.Board,
+            _step: int,
+            _num: int,
+            scores: dict[str, float],
+            _waited: float,
+            seen: list[float] = seen,
         ) -> None:
             seen.append(scores["train/loss"])
 
