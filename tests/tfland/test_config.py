@@ -57,6 +57,18 @@ def test_a_bad_value_is_refused(section: Any, values: dict[str, Any], message: s
     ("values", "message"),
     [
         (
+            {"data": c.DataConfig(shards="s", negative_shards="n")},
+            r"data.negative_shards is 'n'; only task \"gate\" takes them",
+        ),
+        (
+            {"training": c.TrainingConfig(model_dir="m", best_metric="validation_auc")},
+            r"training.best_metric is 'validation_auc'; only task \"gate\" has it",
+        ),
+        (
+            {"task": "gate", "training": c.TrainingConfig(model_dir="m", best_metric="validation_knn_gap")},
+            r"training.best_metric is 'validation_knn_gap'; a gate has no landmarks",
+        ),
+        (
             {"model": c.ModelConfig(head="cosine"), "loss": c.LossConfig(scale=1.0)},
             r"loss.scale is 1.0; a cosine head needs one well above 1; leave it out for 30",
         ),
@@ -87,4 +99,4 @@ def test_a_bad_value_is_refused(section: Any, values: dict[str, Any], message: s
 )
 def test_settings_that_contradict_each_other_are_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        c.ExperimentConfig(data=DATA, training=TRAINING, **values)
+        c.ExperimentConfig(**{"data": DATA, "training": TRAINING, **values})

@@ -19,6 +19,9 @@ class DataConfig:
         shards: folder that `tfland build shards` wrote.
         train_split: name of the shards to train on.
         validation_split: name of the shards to validate on; null for none.
+        negative_shards: for task "gate": a folder of shards of photographs without a landmark, built from a CSV with
+            the column id alone, whose splits are added to those of the same name in `shards`; null where `shards` has
+            such photographs (label -1) itself.
         image_size: height and width of the network's input in pixels.
         evaluation_size: height and width in pixels of the photographs that the network is asked about after training
             and in validation; null is image_size.
@@ -53,6 +56,7 @@ class DataConfig:
     shards: str
     train_split: str = "train"
     validation_split: str | None = "validation"
+    negative_shards: str | None = None
     image_size: int = 128
     evaluation_size: tuple[int, int] | None = None
     resize: Literal["exact", "shortest_side", "longest_side"] = "exact"
@@ -88,6 +92,8 @@ class DataConfig:
     def __post_init__(self) -> None:
         if not self.shards:
             refuse("data.shards", self.shards, "give the folder that `tfland build shards` wrote")
+        if self.negative_shards == "":
+            refuse("data.negative_shards", "", "give a folder that `tfland build shards` wrote, or null")
         self._check_sizes()
         if not 0 < self.crop_area_min <= 1:
             refuse("data.crop_area_min", self.crop_area_min, "give a share above 0 and at most 1")

@@ -1,6 +1,6 @@
 """One experiment, whole."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tfland.config.checks import refuse
@@ -10,7 +10,7 @@ from tfland.config.model import ModelConfig
 from tfland.config.optimization import OptimizerConfig, ScheduleConfig
 from tfland.config.training import TrainingConfig
 
-Task = Literal["classify", "delf_descriptors", "delf_attention"]
+Task = Literal["classify", "gate", "delf_descriptors", "delf_attention"]
 DELF_TASKS = ("delf_descriptors", "delf_attention")
 
 
@@ -19,8 +19,9 @@ class ExperimentConfig:
     """One experiment, whole; `tfland.config_io` reads it from YAML.
 
     Attributes:
-        task: "classify", "delf_descriptors" (fine-tune the DELF trunk by classification) or "delf_attention"
-            (train the attention on the frozen trunk of the model in model.weights).
+        task: "classify", "gate" (landmark or not: seed 000, section 3.2), "delf_descriptors" (fine-tune the DELF
+            trunk by classification) or "delf_attention" (train the attention on the frozen trunk of the model in
+            model.weights).
         data: see `DataConfig`.
         training: see `TrainingConfig`.
         model: see `ModelConfig`.
@@ -61,6 +62,7 @@ class ExperimentConfig:
             rule = f"it must be a multiple of optimizer.accumulation_steps ({self.optimizer.accumulation_steps})"
             refuse("training.batch_size", self.training.batch_size, rule)
         self._check_backbone()
+        self._check_gate()
         if self.task in DELF_TASKS and self.loss.name != "softmax":
             refuse("loss.name", self.loss.name, f'task "{self.task}" trains with softmax')
         if self.task in DELF_TASKS and self.model.head != "linear":
@@ -68,6 +70,19 @@ class ExperimentConfig:
         if self.task == "delf_attention" and self.model.weights in ("none", "imagenet"):
             rule = 'give the model directory that task "delf_descriptors" wrote'
             refuse("model.weights", self.model.weights, rule)
+
+    def _check_gate(self) -> None:
+        training = self.training
+        if self.task != "gate":
+            if self.data.negative_shards is not None:
+                refuse("data.negative_shards", self.data.negative_shards, 'only task "gate" takes them; set null')
+            if training.best_metric == "validation_auc":
+                refuse("training.best_metric", training.best_metric, 'only task "gate" has it; take validation_gap')
+            return
+        if training.best_metric == "validation_knn_gap":
+            refuse("training.best_metric", training.best_metric, "a gate has no landmarks; take validation_auc")
+        metric = "validation_auc" if training.best_metric == "validation_gap" else training.best_metric
+        object.__setattr__(self, "training", replace(training, best_metric=metric, knn="off"))
 
     def _check_backbone(self) -> None:
         optimizer = self.optimizer

@@ -36,7 +36,8 @@ class TrainingConfig:
             similar one and its similarity, "top3" the landmark with the largest sum of similarities among three
             (seed 001, section 2.4), "off" neither.
         knn_images_per_class: training photographs of a class that kNN looks at, drawn once a run; 0 for all.
-        best_metric: what makes a model the best; model.keras is the best of all validations, last.keras the last.
+        best_metric: what makes a model the best; model.keras is the best of all validations, last.keras the last. A
+            gate has no GAP: for it "validation_gap" becomes "validation_auc", and knn "off".
         patience: validations in a row without a better best_metric after which the run ends; 0 for never.
         not_learning_steps: steps between two looks at whether the training loss is below that of a network that
             knows nothing; 0 for none.
@@ -59,9 +60,9 @@ class TrainingConfig:
     class_filter: bool = True
     knn: Literal["off", "best", "top3"] = "best"
     knn_images_per_class: int = 10
-    best_metric: Literal["validation_gap", "validation_knn_gap", "validation_top1", "validation_loss"] = (
-        "validation_gap"
-    )
+    best_metric: Literal[
+        "validation_gap", "validation_knn_gap", "validation_top1", "validation_loss", "validation_auc"
+    ] = "validation_gap"
     patience: int = 0
     not_learning_steps: int = 2000
     not_learning: Literal["warn", "stop"] = "warn"

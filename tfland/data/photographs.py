@@ -1,5 +1,6 @@
 """The photographs of an experiment, checked before anything expensive begins."""
 
+import dataclasses
 import hashlib
 import logging
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from tfland.data.records import RecordIndex, index_split
 from tfrecords_builder.terminal import CheckFailed
 
 logger = logging.getLogger(__name__)
+
+# What the classes 0 and 1 of a gate mean.
+GATE_CLASSES = ("not", "landmark")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,24 +62,26 @@ class Photographs:
         return digest.hexdigest()
 
 
-def open_photographs(config: DataConfig, checked: Path | None = None) -> Photographs:
+def open_photographs(config: DataConfig, checked: Path | None = None, *, gate: bool = False) -> Photographs:
     """Opens and checks shards and labels.
 
     Args:
         config: the `data` section of an experiment.
         checked: a file that `Photographs.write_bad_records` may have written, which spares `on_bad_record` "skip" the
             reading of every record.
+        gate: the photographs of a gate (seed 000, section 3.2): class 1 are those of any landmark, class 0 those
+            without one, which are records with label -1.
 
     Raises:
-        ValueError: a label that the model cannot have, a class without training photographs, or a validation split
-            without any landmark.
+        ValueError: a label that the model cannot have, a class without training photographs, a validation split
+            without any landmark (for a gate: with only one of the two kinds), or negative shards with landmarks.
         FileNotFoundError: shards, offsets or labels.csv are missing.
         CheckFailed: a corrupt record, or more of them than the budget.
     """
     folder = Path(config.shards)
     label_map = read_label_map(folder)
     names = [config.train_split, *([] if config.validation_split is None else [config.validation_split])]
-    indices = {name: index_split(folder, name) for name in names}
+    indices = {name: _open_split(config, name, gate=gate) for name in names}
     digest, bad_records = digest_of(indices), _find_bad(indices, config, checked)
     for name, bad in bad_records.items():
         indices[name] = indices[name].without([record.number for record in bad])
@@ -83,8 +89,9 @@ def open_photographs(config: DataConfig, checked: Path | None = None) -> Photogr
             raise CheckFailed(f"all {len(bad)} records of split {name!r} in {folder} are bad; build the shards again")
     training = indices[config.train_split]
     training_labels = read_record_labels(training)
-    check_labels(training_labels, training, len(label_map), training=True)
-    _check_classes(label_map, training_labels, config)
+    check_labels(training_labels, training, len(label_map), training=not gate)
+    if not gate:
+        _check_classes(label_map, training_labels, config)
     validation, validation_labels = None, np.empty(0, dtype=np.int64)
     if config.validation_split is not None:
         validation = indices[config.validation_split]
@@ -95,6 +102,10 @@ def open_photographs(config: DataConfig, checked: Path | None = None) -> Photogr
                 f"no photograph of data.validation_split {config.validation_split!r} shows a landmark; "
                 "give another split or null"
             )
+    if gate:
+        label_map, training_labels, validation_labels = _as_gate(
+            config, training, training_labels, validation, validation_labels
+        )
     return Photographs(
         label_map=label_map,
         training=training,
@@ -104,6 +115,56 @@ def open_photographs(config: DataConfig, checked: Path | None = None) -> Photogr
         bad_records=bad_records,
         digest_with_bad=digest,
     )
+
+
+def _open_split(config: DataConfig, name: str, *, gate: bool) -> RecordIndex:
+    """The records of a split, those of `data.negative_shards` behind the others."""
+    index = index_split(config.shards, name)
+    if config.negative_shards is not None:
+        index = index.joined(index_split(config.negative_shards, name))
+    return dataclasses.replace(index, targets="landmark_or_not") if gate else index
+
+
+def _as_gate(
+    config: DataConfig,
+    training: RecordIndex,
+    training_labels: np.ndarray,
+    validation: RecordIndex | None,
+    validation_labels: np.ndarray,
+) -> tuple[LabelMap, np.ndarray, np.ndarray]:
+    """The two classes of a gate, and for each photograph its class: 1 for any landmark, 0 for none."""
+    for index, labels in ((training, training_labels), (validation, validation_labels)):
+        if index is not None:
+            _check_negatives(config, index, labels)
+    shows, validation_shows = (training_labels >= 0).astype(np.int64), (validation_labels >= 0).astype(np.int64)
+    counts = np.bincount(shows, minlength=len(GATE_CLASSES))
+    remedy = (
+        "build shards of photographs without a landmark from a CSV with the column id alone, and name their folder in "
+        "data.negative_shards"
+    )
+    if not counts.all():
+        kind = GATE_CLASSES[int(counts.argmin())]
+        raise ValueError(f"data.train_split {config.train_split!r} has no photograph of class {kind!r}; {remedy}")
+    if validation is not None and validation_shows.all():
+        raise ValueError(
+            f"data.validation_split {config.validation_split!r} has no photograph of class {GATE_CLASSES[0]!r}, "
+            f"without which a gate cannot be judged; {remedy}"
+        )
+    # labels.csv asks for landmark ids: a gate's are its class indices.
+    return LabelMap(landmark_ids=np.arange(len(GATE_CLASSES)), images=counts), shows, validation_shows
+
+
+def _check_negatives(config: DataConfig, index: RecordIndex, labels: np.ndarray) -> None:
+    if config.negative_shards is None:
+        return
+    folder = Path(config.negative_shards)
+    is_negative = np.array([shard.parent == folder for shard in index.shards])[index.shard_numbers]
+    bad = np.flatnonzero(is_negative & (labels >= 0))
+    if len(bad):
+        raise ValueError(
+            f"{index.describe(bad[0])}: label {labels[bad[0]]} ({len(bad)} such records), but data.negative_shards "
+            "holds photographs without a landmark; build them from a CSV with the column id alone"
+        )
 
 
 def _find_bad(

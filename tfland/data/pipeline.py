@@ -66,7 +66,8 @@ def training_dataset(
         seed: of the experiment.
         start_step: steps that are done already.
         num_steps: steps of the whole run.
-        labels: [N] int, the class of each record; `sampling` "class_balanced" and `rare_images` need it.
+        labels: [N] int, the class of each record, for a gate its target; `sampling` "class_balanced" and
+            `rare_images` need it.
         worker: which part of each batch to make: the rows worker · B / num_workers and on.
         num_workers: parts; it divides B.
 
@@ -96,7 +97,7 @@ def training_dataset(
 
     def prepare(place: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         features = tf.io.parse_single_example(record, _FEATURES)
-        encoded, label = features[schema.ENCODED], tf.cast(features[schema.LABEL], tf.int32)
+        encoded, label = features[schema.ENCODED], _target(features[schema.LABEL], index)
         key = tf.stack([tf.cast(seed, tf.int64), find(place)])
         draws = augment.draw(key, config)
         shape = tf.io.extract_jpeg_shape(encoded)[:2]
@@ -133,7 +134,7 @@ def evaluation_dataset(index: RecordIndex, config: DataConfig, *, batch_size: in
         shape = tf.io.extract_jpeg_shape(features[schema.ENCODED])[:2]
         view = evaluation_view(shape, config.resize, size)
         image = resize.decode_view(features[schema.ENCODED], view, size)
-        return resize.to_uint8(image), tf.cast(features[schema.LABEL], tf.int32)
+        return resize.to_uint8(image), _target(features[schema.LABEL], index)
 
     batches = _read(index, numbers).map(prepare, num_parallel_calls=_THREADS, deterministic=True)
     return _finish(batches.batch(batch_size, drop_remainder=True))
@@ -194,6 +195,11 @@ def sound_numbers(index: RecordIndex) -> tf.data.Dataset:
 def _decoded_size(encoded: tf.Tensor) -> tf.Tensor:
     """Decodes a JPEG at an eighth of its size, which reads all of it; other formats are an error, as in training."""
     return tf.size(tf.io.decode_jpeg(encoded, channels=3, ratio=8)) + tf.reduce_sum(tf.io.extract_jpeg_shape(encoded))
+
+
+def _target(label: tf.Tensor, index: RecordIndex) -> tf.Tensor:
+    """int32, what the network learns of a record: see `RecordIndex.targets`."""
+    return tf.cast(label if index.targets == "classes" else label >= 0, tf.int32)
 
 
 def _strengths(labels: np.ndarray | None, config: DataConfig) -> tf.Tensor | None:

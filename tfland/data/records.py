@@ -6,8 +6,9 @@ Besides our own builds it reads the shards that DELF's scripts write (train-0000
 import hashlib
 import struct
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -28,11 +29,14 @@ class RecordIndex:
         shards: the files, in the order of their numbers.
         shard_numbers: [N] int32, the shard of each record, an index into `shards`.
         offsets: [N] int64, the byte at which each record's frame starts in its shard.
+        targets: what a network learns of them: "classes" (their labels) or "landmark_or_not" (1 for a photograph of
+            any landmark, 0 for one without).
     """
 
     shards: tuple[Path, ...]
     shard_numbers: np.ndarray
     offsets: np.ndarray
+    targets: Literal["classes", "landmark_or_not"] = "classes"
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -44,7 +48,16 @@ class RecordIndex:
     def without(self, numbers: Collection[int]) -> "RecordIndex":
         """The records that are left without some."""
         kept = np.setdiff1d(np.arange(len(self)), np.array(sorted(numbers), dtype=np.int64))
-        return RecordIndex(shards=self.shards, shard_numbers=self.shard_numbers[kept], offsets=self.offsets[kept])
+        return replace(self, shard_numbers=self.shard_numbers[kept], offsets=self.offsets[kept])
+
+    def joined(self, other: "RecordIndex") -> "RecordIndex":
+        """These records and behind them those of another split."""
+        return replace(
+            self,
+            shards=self.shards + other.shards,
+            shard_numbers=np.concatenate([self.shard_numbers, other.shard_numbers + np.int32(len(self.shards))]),
+            offsets=np.concatenate([self.offsets, other.offsets]),
+        )
 
     def digest(self) -> str:
         """sha256 over the shards' names and the records' offsets, the identity of the data for a checkpoint."""

@@ -14,7 +14,14 @@ _TRAIN, _VALIDATION, _KNN, _BEST = "#4477aa", "#ee6677", "#228833", "#999999"
 _PANELS: tuple[tuple[str, tuple[_Line, ...]], ...] = (
     ("loss", (("train_loss", "training", _TRAIN), ("validation_loss", "validation", _VALIDATION))),
     ("top-1", (("train_top1", "training", _TRAIN), ("validation_top1", "validation", _VALIDATION))),
-    ("validation GAP", (("validation_gap", "head", _VALIDATION), ("validation_knn_gap", "kNN", _KNN))),
+    (
+        "validation GAP",
+        (
+            ("validation_gap", "head", _VALIDATION),
+            ("validation_knn_gap", "kNN", _KNN),
+            ("validation_auc", "AUC of the gate", _VALIDATION),
+        ),
+    ),
     ("learning rate", (("learning_rate", "at each period's end", _TRAIN),)),
 )
 

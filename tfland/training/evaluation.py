@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfland.config import ExperimentConfig
 from tfland.losses.build import Loss, probabilities
+from tfland.metrics.binary import binary_scores
 from tfland.metrics.gap import gap
 from tfland.training.knn import VOTES, NearestNeighbors
 from tfland.training.strategy import from_chief, gather
@@ -69,14 +70,20 @@ class Evaluator:
 
         Returns:
             "loss", "top1", "top5" over the photographs with a landmark, "gap" over all, and "knn_gap" where there is
-            an index. The same on every worker.
+            an index; of a gate "loss", "top1" and what `tfland.metrics.binary.binary_scores` says. The same on every
+            worker.
         """
         labels = self._validation.labels
         rows = np.concatenate(list(self._rows(self._validation, self._score)))
         table, embeddings = rows[:, :_COLUMNS], rows[:, _COLUMNS:]
         loss, top1, top5 = table[labels >= 0, :3].mean(axis=0, dtype=np.float64)
-        scores = {"loss": float(loss), "top1": float(top1), "top5": float(top5)}
-        scores["gap"] = _gap(labels, table[:, 3], table[:, 4])
+        scores = {"loss": float(loss), "top1": float(top1)}
+        if self._config.task == "gate":
+            # Of two classes: the best one's probability, or what it leaves to the other.
+            shows = np.where(table[:, 3] == 1, table[:, 4], 1 - table[:, 4])
+            scores |= binary_scores(shows, labels == 1)
+        else:
+            scores |= {"top5": float(top5), "gap": _gap(labels, table[:, 3], table[:, 4])}
         if self._index is not None:
             scores["knn_gap"] = self._knn(self._index, embeddings)
         # The chief's, because workers on unlike machines may differ in the last digit and must decide alike.

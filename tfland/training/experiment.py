@@ -66,7 +66,7 @@ def train(config: ExperimentConfig, on_epoch: Callable[[Epoch], None] | None = N
     with _settings_of_process(config.training):
         # Before anything else uses TensorFlow: several workers must be connected first.
         strategy = make_strategy(config.training)
-        photographs = open_photographs(config.data, folder / BAD_RECORDS_FILE)
+        photographs = open_photographs(config.data, folder / BAD_RECORDS_FILE, gate=config.task == "gate")
         identity = _check_folder(folder, config, photographs)
         if (metrics := read_metrics(folder)) is not None:
             logger.info("%s is finished; nothing to do", folder)

@@ -48,6 +48,8 @@ def _delf_attention(config: ExperimentConfig, num_classes: int) -> keras.Model:
 
 _TASKS: dict[str, Callable[[ExperimentConfig, int], keras.Model]] = {
     "classify": _classify,
+    # Two classes, of which 1 is "shows a landmark": see tfland.data.photographs.
+    "gate": _classify,
     "delf_descriptors": _delf_descriptors,
     "delf_attention": _delf_attention,
 }
