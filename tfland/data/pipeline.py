@@ -96,15 +96,8 @@ def training_dataset(
     strengths = _strengths(labels, config)
 
     def prepare(place: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        features = tf.io.parse_single_example(record, _FEATURES)
-        encoded, label = features[schema.ENCODED], _target(features[schema.LABEL], index)
         key = tf.stack([tf.cast(seed, tf.int64), find(place)])
-        draws = augment.draw(key, config)
-        shape = tf.io.extract_jpeg_shape(encoded)[:2]
-        view = training_view(shape, augment.chance(draws), config)
-        image = resize.decode_fast(encoded, shape, view, (config.image_size, config.image_size))
-        strength = 1.0 if strengths is None else strengths[label]
-        return augment.augment(image, draws, key, config, strength), label
+        return _training_example(record, key, index, config, strengths)
 
     batches = examples.map(prepare, num_parallel_calls=_THREADS, deterministic=True).batch(own, drop_remainder=True)
     if config.mixes:
@@ -138,6 +131,20 @@ def evaluation_dataset(index: RecordIndex, config: DataConfig, *, batch_size: in
 
     batches = _read(index, numbers).map(prepare, num_parallel_calls=_THREADS, deterministic=True)
     return _finish(batches.batch(batch_size, drop_remainder=True))
+
+
+def _training_example(
+    record: tf.Tensor, key: tf.Tensor, index: RecordIndex, config: DataConfig, strengths: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """A serialised record as the image [S, S, 3] uint8 and the label that a network learns from; `key` is its seed."""
+    features = tf.io.parse_single_example(record, _FEATURES)
+    encoded, label = features[schema.ENCODED], _target(features[schema.LABEL], index)
+    draws = augment.draw(key, config)
+    shape = tf.io.extract_jpeg_shape(encoded)[:2]
+    view = training_view(shape, augment.chance(draws), config)
+    image = resize.decode_fast(encoded, shape, view, (config.image_size, config.image_size))
+    strength = 1.0 if strengths is None else strengths[label]
+    return augment.augment(image, draws, key, config, strength), label
 
 
 def batch_numbers(num_records: int, seed: int, *, batch_size: int, step: int, order: Order | None = None) -> np.ndarray:

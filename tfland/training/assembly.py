@@ -63,27 +63,12 @@ def assemble(
     loss = build_loss(config.loss, np.bincount(photographs.training_labels, minlength=num_classes).tolist())
     trainer = Trainer(network, loss, schedule, config, strategy, timetable.steps_per_epoch)
     history = History()
-    checkpoints = Checkpoints(
-        folder / CHECKPOINTS_FOLDER,
-        network,
-        trainer.optimizer,
-        is_chief=worker.is_chief,
-        **trainer.state,
-        history=history.variable,
-    )
-    checkpoints.restore()
+    checkpoints = _restored_checkpoints(folder, network, trainer, history, worker)
     _check_same_step(strategy, trainer.step, folder)
     # After restoring: the data set begins at the step that comes next.
     trainer.train_dataset = _training_batches(config, photographs, strategy, trainer.step, timetable.num_steps)
     board = Board(folder / LOGS_FOLDER if worker.is_chief else None, training.batch_size)
-
-    @contextmanager
-    def export() -> Iterator[keras.Model]:
-        with trainer.judged_weights():
-            if export_to is not network:
-                export_to.set_weights(network.get_weights())
-            yield export_to
-
+    export = _export(trainer, network, export_to)
     periods = Periods(
         training,
         timetable,
@@ -109,6 +94,32 @@ def assemble(
         schedule=schedule,
     )
     return run, export
+
+
+def _restored_checkpoints(
+    folder: Path, network: keras.Model, trainer: Trainer, history: History, worker: Worker
+) -> Checkpoints:
+    checkpoints = Checkpoints(
+        folder / CHECKPOINTS_FOLDER,
+        network,
+        trainer.optimizer,
+        is_chief=worker.is_chief,
+        **trainer.state,
+        history=history.variable,
+    )
+    checkpoints.restore()
+    return checkpoints
+
+
+def _export(trainer: Trainer, network: keras.Model, export_to: keras.Model) -> Export:
+    @contextmanager
+    def export() -> Iterator[keras.Model]:
+        with trainer.judged_weights():
+            if export_to is not network:
+                export_to.set_weights(network.get_weights())
+            yield export_to
+
+    return export
 
 
 def _training_batches(
