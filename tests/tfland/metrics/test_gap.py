@@ -93,3 +93,15 @@ def test_lengths_must_agree() -> None:
         kaggle_order(np.array(["a"]), np.array([1]), np.array([0.1, 0.2]))
     with pytest.raises(ValueError, match="GAP is undefined"):
         average_precision(np.array([True]), 0)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_order_against_sorting_tuples(seed: int) -> None:
+    """Repeated ids, ids of any length, signed zeros and infinite scores."""
+    rng = np.random.default_rng([7, seed])
+    count = int(rng.integers(1, 80))
+    ids = np.array([f"{value:0{1 + seed % 20}d}" for value in rng.integers(0, 30, count)], dtype=object)
+    landmarks = rng.permutation(count)
+    scores = rng.choice([0.0, -0.0, 0.5, 1.0, np.inf, -np.inf, -3.0], count)
+    rows = sorted(range(count), key=lambda row: (-scores[row], ids[row], landmarks[row]))
+    assert kaggle_order(ids, landmarks, scores).tolist() == rows
