@@ -5,11 +5,43 @@ import sys
 import typer
 import typer.core
 
-from tfland.cli import build, demo, doctor, fit_delf, match, predict, report, score, search, toyworld, train, tune, verify
+from tfland.cli import (
+    build,
+    demo,
+    doctor,
+    embed,
+    fit_delf,
+    index,
+    match,
+    predict,
+    report,
+    score,
+    search,
+    toyworld,
+    train,
+    tune,
+    verify,
+)
 from tfrecords_builder.terminal import CONTEXT_SETTINGS, run_app
 
 # In the order of use, which is the order that --help shows.
-_MODULES = (demo, toyworld, build, train, search, predict, fit_delf, verify, tune, match, score, report, doctor)
+_MODULES = (
+    demo,
+    toyworld,
+    build,
+    train,
+    search,
+    embed,
+    index,
+    predict,
+    fit_delf,
+    verify,
+    tune,
+    match,
+    score,
+    report,
+    doctor,
+)
 
 
 class _InOrderOfUse(typer.core.TyperGroup):
