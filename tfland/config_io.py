@@ -1,8 +1,8 @@
-"""Experiments from YAML files with `key=value` overrides, and back."""
+"""Experiments, and other settings, from YAML files with `key=value` overrides, and back."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from tfland.config import ExperimentConfig
 from tfrecords_builder.atomic import atomic_write
 
+_Config = TypeVar("_Config")
 _KEYS = "an experiment is a mapping with the keys data, training …"
 
 
@@ -26,12 +27,30 @@ def load_config(path: Path | str, overrides: Sequence[str] = ()) -> ExperimentCo
             override is not key=value; the message names the key.
         OSError: the file is missing or cannot be read.
     """
-    return _merge([read_yaml(Path(path), _KEYS), _parse_overrides(overrides)], str(path))
+    return read_settings(ExperimentConfig, path, overrides)
+
+
+def read_settings(
+    schema: type[_Config], path: Path | str, overrides: Sequence[str] = (), *, keys: str = _KEYS
+) -> _Config:
+    """Reads a configuration of any frozen dataclass, with the errors of `load_config`.
+
+    Args:
+        schema: the dataclass.
+        path: a YAML file with its keys.
+        overrides: texts such as "method=knn", stronger than the file.
+        keys: what the mapping should be, for the error.
+
+    Raises:
+        ValueError: as `load_config`.
+        OSError: the file is missing or cannot be read.
+    """
+    return _merge(schema, [read_yaml(Path(path), keys), _parse_overrides(overrides)], str(path))
 
 
 def config_from_dict(values: dict[str, Any], source: str = "the configuration") -> ExperimentConfig:
     """Makes an experiment from nested dictionaries, checked as a file is; `source` names it in errors."""
-    return _merge([OmegaConf.create(values)], source)
+    return _merge(ExperimentConfig, [OmegaConf.create(values)], source)
 
 
 def config_to_dict(config: ExperimentConfig) -> dict[str, Any]:
@@ -86,9 +105,9 @@ def _parse_overrides(overrides: Sequence[str]) -> DictConfig:
         raise ValueError(f"overrides {list(overrides)} cannot be read: {error}") from error
 
 
-def _merge(layers: Sequence[DictConfig], source: str) -> ExperimentConfig:
+def _merge(schema: type[_Config], layers: Sequence[DictConfig], source: str) -> _Config:
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(ExperimentConfig), *layers)
+        merged = OmegaConf.merge(OmegaConf.structured(schema), *layers)
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         # OmegaConf's message continues with internals; its first line and the full key are for the reader.
@@ -97,6 +116,6 @@ def _merge(layers: Sequence[DictConfig], source: str) -> ExperimentConfig:
         raise ValueError(f"{source}: {first_line}" + (f" (key {key})" if key else "")) from error
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
-    if not isinstance(config, ExperimentConfig):
+    if not isinstance(config, schema):
         raise TypeError(f"{source} became {type(config).__name__}")
     return config

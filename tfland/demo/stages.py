@@ -157,11 +157,13 @@ def predict_queries(queries: Queries, out: Path, name: str) -> None:
     from tfland.recognition.classifier import Classifier
     from tfland.recognition.predict import predict
     from tfland.recognition.submission import write_refused, write_submission
+    from tfland.recognition.system import System
 
     classifier = Classifier.load(out / "classifier")
     ids = read_photographs(queries.csv)[schema.ID].tolist()
     candidates = len(classifier.labels) if queries.stand_ins is not None else 1
-    predicted = predict(classifier, ids, FolderSource(queries.images), candidates=candidates)
+    source, work = FolderSource(queries.images), out / "predictions" / f"{name}.observations"
+    predicted = predict(System.of(classifier), ids, source, work, candidates=candidates)
     best = without_own_landmark(predicted.candidates, queries)
     write_submission(out / "predictions" / f"{name}.csv", ids, best)
     write_refused(out / "predictions" / f"{name}.refused.csv", predicted.refused)

@@ -1,27 +1,23 @@
 """Photographs in, predictions out."""
 
 import logging
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from delf_verify.sources import PhotographSource
-from tfland.recognition.classifier import Classifier
-from tfland.recognition.submission import rank_candidates, write_candidates, write_refused, write_submission
+from tfland.recognition.methods import recognise
+from tfland.recognition.observe import NO_LANDMARK, PROGRESS_FILE, observe
+from tfland.recognition.submission import write_candidates, write_refused, write_submission
+from tfland.recognition.system import System
 from tfrecords_builder import schema
 from tfrecords_builder.images import ImageRefused
-from tfrecords_builder.terminal import Progress, Refused, progress
+from tfrecords_builder.terminal import Refused
 
 logger = logging.getLogger(__name__)
-
-_BATCH = 32
-# Photographs that are decoded ahead of the network; bounds memory whatever their number.
-_AHEAD = 4 * _BATCH
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,112 +27,88 @@ class Predicted:
     Attributes:
         candidates: columns id, landmark_id, score; the best landmarks of each query, best first.
         refused: the queries that could not be read, and why.
+        not_landmarks: queries that the gate kept back.
     """
 
     candidates: pd.DataFrame
-    refused: dict[str, ImageRefused]
+    refused: Mapping[str, ImageRefused]
+    not_landmarks: int
 
 
 def predict(
-    classifier: Classifier, ids: Sequence[str], source: PhotographSource, *, candidates: int = 1, threads: int = 2
+    system: System,
+    ids: Sequence[str],
+    source: PhotographSource,
+    work: Path,
+    *,
+    candidates: int = 1,
+    landmarks: Collection[int] | None = None,
+    threads: int = 2,
 ) -> Predicted:
-    """Returns the most probable landmarks of every photograph.
+    """Returns the best landmarks of every photograph.
 
     Args:
-        classifier: the model.
+        system: the models and the method.
         ids: the photographs, each once.
         source: opens them.
+        work: folder for what the networks say; killed and called again, the pass over the photographs goes on, and
+            another method with the same networks needs no further one.
         candidates: landmarks a photograph.
+        landmarks: the only ones that may be predicted; None allows all.
         threads: decode this many photographs at once.
 
     Raises:
         ValueError: an option is out of range.
+        OSError: the folder cannot be written.
     """
     if candidates < 1 or threads < 1:
         raise ValueError(f"candidates is {candidates} and threads is {threads}; give at least 1 of each")
-    landmark_ids = np.array(classifier.labels.landmark_ids, dtype=np.int64)
-    refused: dict[str, ImageRefused] = {}
-    parts: list[pd.DataFrame] = []
-    with progress("predict", len(ids), "photographs") as state, ThreadPoolExecutor(threads) as pool:
-        images = _read_ahead(classifier, ids, source, pool, refused, state)
-        for names, pixels in _batches(images):
-            marks, scores = rank_candidates(classifier.probabilities(pixels), landmark_ids, candidates)
-            columns = {schema.ID: np.repeat(np.array(names, dtype=object), marks.shape[1])}
-            columns |= {schema.LANDMARK: marks.ravel(), schema.SCORE: scores.ravel().astype(np.float64)}
-            parts.append(pd.DataFrame(columns))
-            state.advance(len(names))
-    empty = pd.DataFrame({schema.ID: [], schema.LANDMARK: [], schema.SCORE: []})
-    return Predicted(candidates=pd.concat(parts, ignore_index=True) if parts else empty, refused=refused)
+    seen = observe(system.observers(), ids, source, work, threshold=system.threshold, threads=threads)
+    if len(seen.seen):
+        found = recognise(system, seen, candidates=candidates, landmarks=landmarks)
+    else:
+        found = pd.DataFrame({schema.ID: [], schema.LANDMARK: [], schema.SCORE: []})
+    return Predicted(candidates=found, refused=seen.refused, not_landmarks=int((seen.status == NO_LANDMARK).sum()))
 
 
 def predict_to_file(
-    classifier: Classifier, ids: Sequence[str], source: PhotographSource, out: Path, *, candidates: int | None = None
+    system: System,
+    ids: Sequence[str],
+    source: PhotographSource,
+    out: Path,
+    *,
+    candidates: int | None = None,
+    landmarks: Collection[int] | None = None,
+    work: Path | None = None,
 ) -> Predicted:
     """Writes predictions: Kaggle's submission form, or `id,landmark_id,score` if `candidates` is given.
 
     Args:
-        classifier: the model.
-        ids: the photographs, each once.
+        system: the models and the method.
+        ids: the photographs, each once; the lines of a submission are in this order.
         source: opens them.
-        out: the CSV. Photographs that cannot be read have an empty prediction and are listed beside it.
+        out: the CSV. Photographs that cannot be read, or that the gate keeps back, have an empty prediction in a
+            submission and no row among candidates; the unreadable are listed beside it.
         candidates: landmarks a photograph; None means the best one, in submission form.
+        landmarks: the only ones that may be predicted; None allows all.
+        work: see `predict`; None takes a folder beside `out` that is removed at the end.
 
     Raises:
         Refused: the file is written, but some photographs could not be read.
         OSError: the file cannot be written.
     """
-    predicted = predict(classifier, ids, source, candidates=candidates or 1)
+    folder = work or out.with_name(f"{out.stem}.observations")
+    predicted = predict(system, ids, source, folder, candidates=candidates or 1, landmarks=landmarks)
     if candidates is None:
         write_submission(out, list(ids), predicted.candidates)
     else:
         write_candidates(out, predicted.candidates)
     refusals = out.with_name(f"{out.stem}.{schema.REFUSED_FILE}")
     write_refused(refusals, predicted.refused)
+    if work is None and (folder / PROGRESS_FILE).exists():
+        shutil.rmtree(folder)
+    if predicted.not_landmarks:
+        logger.info("%d of %d photographs show no landmark, says the gate", predicted.not_landmarks, len(ids))
     if predicted.refused:
         raise Refused(f"{len(predicted.refused)} of {len(ids)} photographs could not be read; see {refusals}")
     return predicted
-
-
-def _read_ahead(
-    classifier: Classifier,
-    ids: Sequence[str],
-    source: PhotographSource,
-    pool: ThreadPoolExecutor,
-    refused: dict[str, ImageRefused],
-    state: Progress,
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields readable photographs in order, decoded ahead by the pool; the others go to `refused`."""
-
-    def read(image_id: str) -> np.ndarray | ImageRefused:
-        try:
-            return classifier.fit(source.read(image_id))
-        except ImageRefused as refusal:
-            return refusal
-
-    waiting: deque[tuple[str, Future[np.ndarray | ImageRefused]]] = deque()
-    remaining = iter(ids)
-    while True:
-        while len(waiting) < _AHEAD and (image_id := next(remaining, None)) is not None:
-            waiting.append((image_id, pool.submit(read, image_id)))
-        if not waiting:
-            return
-        image_id, future = waiting.popleft()
-        image = future.result()
-        if isinstance(image, ImageRefused):
-            refused[image_id] = image
-            state.advance(refused=1)
-        else:
-            yield image_id, image
-
-
-def _batches(images: Iterator[tuple[str, np.ndarray]]) -> Iterator[tuple[list[str], np.ndarray]]:
-    names: list[str] = []
-    pixels: list[np.ndarray] = []
-    for name, image in images:
-        names.append(name)
-        pixels.append(image)
-        if len(names) == _BATCH:
-            yield names, np.stack(pixels)
-            names, pixels = [], []
-    if names:
-        yield names, np.stack(pixels)

@@ -9,6 +9,8 @@ import pandas as pd
 
 from tfrecords_builder import schema
 from tfrecords_builder.atomic import atomic_write
+from tfrecords_builder.catalog import read_ids, read_photographs, read_solution
+from tfrecords_builder.csv_table import parse_integers, read_columns, read_header
 from tfrecords_builder.images import ImageRefused
 
 _COLUMNS = (schema.ID, schema.LANDMARK, schema.SCORE)
@@ -27,8 +29,49 @@ def rank_candidates(probabilities: np.ndarray, landmark_ids: np.ndarray, count: 
     Returns:
         [N, count] int landmarks and [N, count] float scores.
     """
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
+    best = _best_columns(probabilities, min(count, probabilities.shape[1]))
     return landmark_ids[best], np.take_along_axis(probabilities, best, axis=1)
+
+
+def _best_columns(scores: np.ndarray, count: int) -> np.ndarray:
+    """[N, count] int, the columns of the largest scores, of equal ones the first; sorts no more than it must."""
+    smallest = np.partition(scores, -count, axis=1)[:, -count]
+    rows, columns = np.nonzero(scores >= smallest[:, None])
+    if len(rows) == len(scores) * count:
+        best = columns.reshape(len(scores), count)
+        order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
+        return np.take_along_axis(best, order, axis=1)
+    # Scores equal to the last that is taken: seldom.
+    return np.argsort(-scores, axis=1, kind="stable")[:, :count]
+
+
+def read_query_ids(path: Path) -> list[str]:
+    """Returns the queries of a CSV in its order: a column `id`, or a submission such as Kaggle's sample_submission.csv.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it has neither form, or an id is bad or repeated.
+    """
+    if schema.LANDMARKS in read_header(path):
+        return read_ids(path, read_columns(path, [schema.ID]))
+    return read_photographs(path)[schema.ID].tolist()
+
+
+def read_landmarks(path: Path) -> frozenset[int]:
+    """Returns the landmarks that occur in a CSV: a solution (`landmarks`), or a table with a column `landmark_id`.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it has neither form, or no landmark.
+    """
+    if schema.LANDMARKS in read_header(path):
+        found = frozenset(mark for marks in read_solution(path)[schema.LANDMARKS] for mark in marks)
+    else:
+        landmark_ids = parse_integers(path, read_columns(path, [schema.LANDMARK])[schema.LANDMARK])
+        found = frozenset(landmark_ids.tolist()) - {schema.NO_LANDMARK_ID}
+    if not found:
+        raise ValueError(f"{path} has no landmark; give a solution or a table with a column {schema.LANDMARK}")
+    return found
 
 
 def write_submission(path: Path, ids: list[str], predictions: pd.DataFrame) -> None:

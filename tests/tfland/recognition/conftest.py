@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tfland.recognition.classifier import Classifier
+    from tfland.recognition.system import System
 
 SIZE = 48
 
@@ -55,3 +56,11 @@ def classifier(model_dir: Path) -> "Classifier":
     from tfland.recognition.classifier import Classifier
 
     return Classifier.load(model_dir)
+
+
+@pytest.fixture(scope="session")
+def system(classifier: "Classifier") -> "System":
+    """The system that is this classifier alone."""
+    from tfland.recognition.system import System
+
+    return System.of(classifier)

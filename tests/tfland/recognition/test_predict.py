@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from delf_verify.sources import FolderSource, ShardSource
-from tfland.recognition.classifier import Classifier
 from tfland.recognition.predict import predict, predict_to_file
+from tfland.recognition.system import System
 from tfrecords_builder.catalog import read_candidates, read_submission
 from tfrecords_builder.config import BuildConfig
 from tfrecords_builder.shards import build_shards
@@ -17,9 +17,9 @@ from tfrecords_builder.terminal import Refused
 Photographs = tuple[Path, list[str]]
 
 
-def test_candidates_are_complete_and_ranked(classifier: Classifier, photographs: Photographs) -> None:
+def test_candidates_are_complete_and_ranked(system: System, photographs: Photographs, tmp_path: Path) -> None:
     folder, ids = photographs
-    made = predict(classifier, ids, FolderSource(folder), candidates=3)
+    made = predict(system, ids, FolderSource(folder), tmp_path, candidates=3)
     assert made.candidates["id"].tolist() == [name for name in ids for _ in range(3)]
     assert not made.refused
     for _, rows in made.candidates.groupby("id"):
@@ -28,24 +28,26 @@ def test_candidates_are_complete_and_ranked(classifier: Classifier, photographs:
         assert rows["score"].sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_threads_do_not_matter(classifier: Classifier, photographs: Photographs) -> None:
+def test_threads_do_not_matter(system: System, photographs: Photographs, tmp_path: Path) -> None:
     folder, ids = photographs
-    first, second = (predict(classifier, ids, FolderSource(folder), threads=n).candidates for n in (1, 3))
+    first, second = (
+        predict(system, ids, FolderSource(folder), tmp_path / str(n), threads=n).candidates for n in (1, 3)
+    )
     assert first.equals(second)
 
 
-def test_files(classifier: Classifier, photographs: Photographs, tmp_path: Path) -> None:
+def test_files(system: System, photographs: Photographs, tmp_path: Path) -> None:
     folder, ids = photographs
     source = FolderSource(folder)
-    predict_to_file(classifier, ids, source, tmp_path / "p.csv")
-    predict_to_file(classifier, ids, source, tmp_path / "c.csv", candidates=2)
+    predict_to_file(system, ids, source, tmp_path / "p.csv")
+    predict_to_file(system, ids, source, tmp_path / "c.csv", candidates=2)
     best = read_submission(tmp_path / "p.csv")
     assert best["id"].tolist() == ids
     assert read_candidates(tmp_path / "c.csv").iloc[::2]["landmark_id"].tolist() == best["landmark_id"].tolist()
     assert (tmp_path / "p.refused.csv").read_text() == "id,reason,detail\n"
 
 
-def test_unreadable_photographs_are_listed_and_predicted_empty(classifier: Classifier, tmp_path: Path) -> None:
+def test_unreadable_photographs_are_listed_and_predicted_empty(system: System, tmp_path: Path) -> None:
     folder = tmp_path / "photographs"
     folder.mkdir()
     cv2.imwrite(str(folder / "good.jpg"), np.full((40, 40, 3), 90, np.uint8))
@@ -54,7 +56,7 @@ def test_unreadable_photographs_are_listed_and_predicted_empty(classifier: Class
     (folder / "cut.jpg").write_bytes((folder / "good.jpg").read_bytes()[:300])
     ids = ["gone", "empty", "good", "text", "cut"]
     with pytest.raises(Refused, match="4 of 5 photographs could not be read"):
-        predict_to_file(classifier, ids, FolderSource(folder), tmp_path / "p.csv")
+        predict_to_file(system, ids, FolderSource(folder), tmp_path / "p.csv")
     lines = (tmp_path / "p.csv").read_text().splitlines()
     assert [line for line in lines if line.endswith(",")] == ["gone,", "empty,", "text,", "cut,"]
     reasons = [line.split(",")[:2] for line in (tmp_path / "p.refused.csv").read_text().splitlines()[1:]]
@@ -63,18 +65,21 @@ def test_unreadable_photographs_are_listed_and_predicted_empty(classifier: Class
 
 
 def test_shards_give_the_same_predictions_as_the_folder(
-    classifier: Classifier, photographs: Photographs, tmp_path: Path
+    system: System, photographs: Photographs, tmp_path: Path
 ) -> None:
     folder, ids = photographs
     (tmp_path / "t.csv").write_text("id,landmark_id\n" + "".join(f"{name},5\n" for name in ids))
     build_shards(BuildConfig(csv=tmp_path / "t.csv", images=folder, out=tmp_path / "shards", num_shards=2))
     source = ShardSource(sorted((tmp_path / "shards").glob("*.tfrecord")))
     assert sorted(source.image_ids) == ids
-    first, second = (predict(classifier, ids, where).candidates for where in (FolderSource(folder), source))
+    first, second = (
+        predict(system, ids, where, tmp_path / str(n)).candidates
+        for n, where in enumerate((FolderSource(folder), source))
+    )
     assert first.equals(second)
 
 
 @pytest.mark.parametrize("options", [{"candidates": 0}, {"threads": 0}])
-def test_bad_options(classifier: Classifier, photographs: Photographs, options: dict) -> None:
+def test_bad_options(system: System, photographs: Photographs, options: dict, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="give at least 1 of each"):
-        predict(classifier, photographs[1], FolderSource(photographs[0]), **options)
+        predict(system, photographs[1], FolderSource(photographs[0]), tmp_path, **options)
