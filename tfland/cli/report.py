@@ -34,7 +34,7 @@ def report(
 
 
 def _figures(directory: Path, solution: Path | None, figures: Path | None) -> dict[str, Any]:
-    from tfland.metrics.scores import score_files
+    from tfland.metrics.score_files import score_files
     from tfrecords_builder.json_files import read_object
 
     if figures is None:

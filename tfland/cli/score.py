@@ -19,7 +19,7 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Prints the scores of the files given."""
-    from tfland.metrics.scores import score_files
+    from tfland.metrics.score_files import score_files
 
     scores = score_files(predictions, solution, verified)
     if as_json:

@@ -1,16 +1,13 @@
-"""The scores of a predictions file against a solution, and of a verified one."""
-
-from collections.abc import Mapping
-from pathlib import Path
+"""The scores of predictions against a solution, and of verified ones."""
 
 import numpy as np
 import pandas as pd
 
 from delf_verify.decision import Verdict
-from delf_verify.verified_files import read_verified
-from tfland.metrics.bootstrap import Predictions
-from tfland.metrics.gap import Truth, average_precision, count_landmark_queries, gap, kaggle_order, relevance
-from tfrecords_builder import catalog, schema
+from tfland.metrics.classification import class_scores
+from tfland.metrics.gap import Truth, average_precision, gap, kaggle_order, relevance
+from tfland.metrics.judged import Judged, Predictions, judge
+from tfrecords_builder import schema
 
 IGNORED = "Ignored"
 # What the decision rule drops. `unverified` keeps its score: nothing spoke against it.
@@ -44,27 +41,53 @@ def predictions_of(table: pd.DataFrame, truth: Truth, *, ignored: frozenset[str]
     )
 
 
-def score(predictions: Predictions, truth: Truth) -> dict[str, float]:
-    """Returns GAP with and without distractors, top-1 and the counts behind them.
+def usages_of(solution: pd.DataFrame) -> np.ndarray:
+    """Returns [Q] str, the Usage of every query of `truth_of`, in its order."""
+    return solution.loc[solution["usage"] != IGNORED, "usage"].to_numpy(dtype=object)
 
-    `gap_without_distractors` scores only the queries that show a landmark; `top1` is the share of those whose
-    prediction is right.
+
+def score(predictions: Predictions, truth: Truth) -> dict[str, float]:
+    """Returns the figures of `score_judged`.
 
     Raises:
         ValueError: as for `tfland.metrics.gap.gap`.
     """
-    right = relevance(predictions.ids, predictions.landmark_ids, truth)
-    shows = np.array([bool(truth[query]) for query in predictions.ids.tolist()], dtype=bool)
-    num_landmark_queries = count_landmark_queries(truth)
-    return {
-        "gap": gap(predictions.ids, predictions.landmark_ids, predictions.scores, truth),
-        "gap_without_distractors": _gap_of_rows(predictions, right, shows, num_landmark_queries),
-        "top1": float(right.sum() / num_landmark_queries),
-        "queries": len(truth),
-        "landmark_queries": num_landmark_queries,
-        "predictions": len(predictions.ids),
-        "right": int(right.sum()),
+    return score_judged(judge(predictions, truth))
+
+
+def score_judged(judged: Judged, usages: np.ndarray | None = None) -> dict[str, float]:
+    """Returns GAP with and without distractors, top-1, the averages of `ClassScores` and the counts behind them.
+
+    `gap_without_distractors` scores only the queries that show a landmark; `top1` is the share of those whose
+    prediction is right. The averages come a second time without distractors, where there are any.
+
+    Args:
+        judged: the predictions.
+        usages: [Q] str; where they differ, GAP, top-1 and queries of each follow, such as "gap_private". A part in
+            which no query shows a landmark has none.
+
+    Raises:
+        ValueError: no query shows a landmark.
+    """
+    classes, shows = class_scores(judged), judged.shows
+    figures = _ranked_figures(judged)
+    figures |= {
+        "queries": len(judged.queries),
+        "landmark_queries": judged.num_landmark_queries,
+        "predictions": len(judged.rows),
+        "predictions_on_distractors": int((~shows[judged.rows]).sum()),
+        "right": int(judged.right.sum()),
     }
+    figures |= classes.averages()
+    if not shows.all():
+        without = classes.averages(without_distractors=True)
+        figures |= {f"{name}_without_distractors": without[name] for name in without if "recall" not in name}
+    if usages is not None and len(names := np.unique(usages[shows].astype(str))) > 1:
+        for usage in names[::-1]:  # Public before Private, as Kaggle's leaderboards
+            part = judged.part(usages == usage)
+            found = _ranked_figures(part) | {"queries": len(part.queries)}
+            figures |= {f"{name}_{usage.lower()}": value for name, value in found.items()}
+    return figures
 
 
 def kept(verified: pd.DataFrame) -> pd.DataFrame:
@@ -112,39 +135,14 @@ def self_verified_gap(verified: pd.DataFrame) -> float:
     return average_precision(confirmed[order], len(rows))
 
 
-def score_files(predictions: Path | None, solution: Path | None, verified: Path | None) -> Mapping[str, float]:
-    """Returns the scores of the files given: of predictions, of a verified table, or of both.
-
-    Args:
-        predictions: a submission (`id,landmarks`); needs the solution.
-        solution: `id,landmarks,Usage`; without it only the self-verified GAP can be told.
-        verified: folder of `tfland verify`.
-
-    Raises:
-        ValueError: neither predictions nor verified were given, or predictions without a solution, or as for `gap`.
-        OSError: a file is missing.
-    """
-    if predictions is None and verified is None:
-        raise ValueError("nothing to score: give --predictions CSV, --verified DIR or both")
-    if predictions is not None and solution is None:
-        raise ValueError("--predictions needs --solution CSV to compare with")
-    table = None if verified is None else read_verified(verified)
-    if solution is None:
-        return {} if table is None else {"self_verified_gap": self_verified_gap(table)}
-    answers = catalog.read_solution(solution)
-    truth = truth_of(answers)
-    ignored = frozenset(answers.loc[answers["usage"] == IGNORED, schema.ID])
-    scores: dict[str, float] = {}
-    if predictions is not None:
-        scores |= score(predictions_of(catalog.read_submission(predictions), truth, ignored=ignored), truth)
-    if table is not None:
-        scores |= score_verified(table, truth, ignored=ignored)
-    return scores
-
-
-def _gap_of_rows(predictions: Predictions, right: np.ndarray, rows: np.ndarray, num_landmark_queries: int) -> float:
-    parts = (predictions.ids[rows], predictions.landmark_ids[rows], predictions.scores[rows])
-    return average_precision(right[rows][kaggle_order(*parts)], num_landmark_queries)
+def _ranked_figures(judged: Judged) -> dict[str, float]:
+    num_landmark_queries = judged.num_landmark_queries
+    on_landmarks = judged.shows[judged.rows]
+    return {
+        "gap": average_precision(judged.right, num_landmark_queries),
+        "gap_without_distractors": average_precision(judged.right[on_landmarks], num_landmark_queries),
+        "top1": float(judged.right.sum() / num_landmark_queries),
+    }
 
 
 def _share(hits: np.ndarray) -> float:

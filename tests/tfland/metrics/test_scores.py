@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from delf_verify.verified_files import read_verified
-from tfland.metrics.scores import kept, score_files, self_verified_gap
+from tfland.metrics.score_files import score_files
+from tfland.metrics.scores import kept, self_verified_gap
 
 SOLUTION = "id,landmarks,Usage\na,1,Public\nb,,Public\nc,2,Private\nd,3 4,Private\ne,5,Ignored\n"
 # a right, b a distractor, c wrong, d empty, e not scored.
