@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 NO_EMBEDDING = "no_embedding"
 # Photographs that are decoded ahead of the network; bounds memory whatever their number.
 _BATCHES_AHEAD = 4
+# More would only be filled up: a batch does not reach over the end of a part.
+_MAX_BATCH = PART_ROWS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +62,8 @@ class EmbedConfig:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise ValueError(f"dtype is {self.dtype!r}; give one of {', '.join(DTYPES)}")
-        if not 1 <= self.batch_size <= PART_ROWS:
-            raise ValueError(f"batch_size is {self.batch_size}; give 1 to {PART_ROWS}")
+        if not 1 <= self.batch_size <= _MAX_BATCH:
+            raise ValueError(f"batch_size is {self.batch_size}; give 1 to {_MAX_BATCH}")
         if self.workers < 1:
             raise ValueError(f"workers is {self.workers}; give at least 1 thread")
         if not 0 <= self.share[0] < self.share[1]:

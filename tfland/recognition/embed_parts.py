@@ -122,4 +122,8 @@ def open_parts(out: Path, *, shared: bool) -> Iterator[Parts]:
             fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise OSError(f"another `tfland embed` is running in {out}; wait for it or choose another --out") from error
+        if not shared:
+            # Left by runs that were killed while they wrote; the lock says that nobody writes now.
+            for leftover in [*out.glob(".*.partial"), *folder.glob(".*.partial")]:
+                leftover.unlink()
         yield Parts(folder)

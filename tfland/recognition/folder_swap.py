@@ -28,8 +28,8 @@ def replaced_folder(path: Path, files: Collection[str]) -> Iterator[Path]:
         if old.is_dir():
             # A writer was killed between its two renames, or after them.
             old.rename(path) if not path.exists() else shutil.rmtree(old)
-        _check_ours(path, files)
         try:
+            _check_ours(path, files)
             yield new
         except BaseException:
             shutil.rmtree(new)

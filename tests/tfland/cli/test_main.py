@@ -14,6 +14,8 @@ COMMANDS = [
     "toyworld",
     "build",
     "train",
+    "embed",
+    "index",
     "predict",
     "verify",
     "tune",
