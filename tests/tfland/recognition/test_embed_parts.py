@@ -61,8 +61,8 @@ def try_to_open(folder: Path, *, shared: bool) -> None:
 
 def test_who_may_work_at_once(tmp_path: Path) -> None:
     for first, second in ((True, False), (False, True), (False, False)):
-        with open_parts(tmp_path, shared=first):
-            with pytest.raises(OSError, match=r"another `tfland embed` is running"):
-                try_to_open(tmp_path, shared=second)
+        running = pytest.raises(OSError, match=r"another `tfland embed` is running")
+        with open_parts(tmp_path, shared=first), running:
+            try_to_open(tmp_path, shared=second)
     with open_parts(tmp_path, shared=True):
         try_to_open(tmp_path, shared=True)
