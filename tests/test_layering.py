@@ -9,7 +9,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOOR_FOR_DELF = {"images", "catalog", "schema", "tfrecord", "atomic", "terminal", "json_files"}
-WITHOUT_TENSORFLOW = ("tfland/models", "tfland/losses", "delf_verify/model.py", "delf_verify/matching.py")
+WITHOUT_TENSORFLOW = (
+    "tfland/models",
+    "tfland/losses",
+    "tfland/recognition/search",
+    "tfland/recognition/ranking",
+    "delf_verify/model.py",
+    "delf_verify/matching.py",
+)
 LIGHT = {"typer", "tfland", "tfrecords_builder", "delf_verify", "click"}
 
 
@@ -77,6 +84,7 @@ class Block(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f'blocked: {name}')
 sys.meta_path.insert(0, Block())
 import tfland.models, tfland.models.build, tfland.losses, tfland.losses.build, delf_verify.model, delf_verify.matching
+import tfland.recognition.search, tfland.recognition.ranking
 assert 'tensorflow' not in sys.modules
 import keras
 assert keras.backend.backend() == 'jax'

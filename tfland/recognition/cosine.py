@@ -4,7 +4,9 @@ A matrix product rounds differently with its shape, its library and its device. 
 one; what they return is computed here, row by row, in float64, and rounded to float32.
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ Floats = NDArray[np.floating]
 Integers = NDArray[np.int64]
 
 # Rows handled at once: small enough that float64 copies of 512-d rows stay in the processor's cache.
-_ROWS = 1024
+_ROWS = 512
 
 
 def check_vectors(vectors: np.ndarray, name: str) -> None:
@@ -32,23 +34,27 @@ def check_vectors(vectors: np.ndarray, name: str) -> None:
         raise ValueError(f"{name} must hold floating-point numbers, got {vectors.dtype}; convert them to float32")
 
 
-def normalised(vectors: Floats, name: str, first: int = 0, *, columns: int = 0) -> NDArray[np.float32]:
-    """Returns rows of length 1, computed in float64, as [N, E + columns] float32; the further columns are zero.
+def normalised(
+    vectors: Floats, name: str, first: int = 0, *, columns: int = 0, dtype: str = "float32"
+) -> NDArray[np.floating]:
+    """Returns rows of length 1, computed in float64, as [N, E + columns]; the further columns are zero.
 
     Args:
         vectors: [N, E], any float type; may be memory-mapped.
         name: what an error calls them.
         first: number of the first row, for errors.
         columns: room for what a search adds to each row.
+        dtype: of the result.
 
     Raises:
         ValueError: a row holds NaN or infinity, or is all zeros.
     """
     size = vectors.shape[1]
-    rows = np.zeros((len(vectors), size + columns), np.float32)
-    for start in range(0, len(vectors), _ROWS):
+    rows = np.zeros((len(vectors), size + columns), dtype)
+
+    def normalise(start: int) -> None:
         part = np.asarray(vectors[start : start + _ROWS], np.float64)
-        lengths = np.sqrt(np.einsum("nd,nd->n", part, part))
+        lengths = np.sqrt(row_products(part, part))
         good = np.isfinite(lengths) & (lengths > 0)
         if not good.all():
             row = int(np.flatnonzero(~good)[0])
@@ -57,6 +63,8 @@ def normalised(vectors: Floats, name: str, first: int = 0, *, columns: int = 0) 
                 f"row {first + start + row} of {name} {wrong}; embed that photograph again or leave it out"
             )
         np.divide(part, lengths[:, None], out=rows[start : start + _ROWS, :size], casting="same_kind")
+
+    in_threads(normalise, range(0, len(vectors), _ROWS))
     return rows
 
 
@@ -70,22 +78,36 @@ def pair_cosines(queries: Floats, index: Floats, query_rows: Integers, rows: Int
         rows: [P] int, rows of the index.
     """
     cosines = np.empty(len(rows), np.float64)
-    for start in range(0, len(rows), _ROWS):
+
+    def compare(start: int) -> None:
         part = slice(start, start + _ROWS)
         left = np.asarray(queries[query_rows[part]], np.float64)
         right = np.asarray(index[rows[part]], np.float64)
-        product, squares, others = (_row_sums(a, b) for a, b in ((left, right), (left, left), (right, right)))
-        cosines[part] = product / (np.sqrt(squares) * np.sqrt(others))
+        lengths = np.sqrt(row_products(left, left)) * np.sqrt(row_products(right, right))
+        cosines[part] = row_products(left, right) / lengths
+
+    in_threads(compare, range(0, len(rows), _ROWS))
     return cosines
 
 
-def _row_sums(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    # A sum over the last, contiguous axis goes in the same order for every row, whatever the number of rows.
-    return np.add.reduce(left * right, axis=1)
+def row_products(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The scalar product of each row with its partner, [N] float64.
+
+    Not a matrix product: `einsum` adds along the contiguous axis in one order, whatever the number of rows.
+    """
+    return np.einsum("nd,nd->n", left, right)
 
 
-# Turns cosines [P] float64 and rows [P] of the index into the scores that a search sorts by.
-Score = Callable[[NDArray[np.float64], Integers], NDArray[np.float32]]
+def in_threads(work: Callable[[int], None], starts: range) -> None:
+    """Calls `work` with each number, on all processors; NumPy lets go of the interpreter's lock inside."""
+    if len(starts) < 2:
+        for start in starts:
+            work(start)
+        return
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        # In order, so that of several errors the first is raised.
+        for _ in pool.map(work, starts):
+            pass
 
 
 def best_pairs(

@@ -6,28 +6,93 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfland.recognition.cosine import Floats
+from tfland.recognition.cosine import Floats, in_threads
+
+# scikit-learn's: numbers this near to the ends of the fitted range are at the ends, 5.2 standard deviations away.
+_BOUND = 1e-7
+_QUANTILES = 1000
+# Rows of a block, whose columns stay in the processor's cache.
+_ROWS = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
 class QuantileTransform:
-    """scikit-learn's `QuantileTransformer(output_distribution="normal")`, fitted.
+    """scikit-learn's `QuantileTransformer(output_distribution="normal")`, number for number and several times as fast.
+
+    One interpolation instead of two where no quantile repeats, the normal's inverse directly, and several threads.
 
     Attributes:
-        fitted: the transformer.
+        quantiles: [n, D] float64, ascending in each column.
+        probabilities: [n] float64, 0 to 1.
     """
 
-    fitted: Any
+    quantiles: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, vectors: Floats, seed: int = 0) -> "QuantileTransform":
-        """Fits the quantiles of each column of [Q, E]."""
-        from sklearn.preprocessing import QuantileTransformer
+    def fit(cls, vectors: Floats, *, seed: int = 0, subsample: int = 10_000) -> "QuantileTransform":
+        """Takes the quantiles of each column of [Q, D].
 
-        count = min(1000, len(vectors))
-        transformer = QuantileTransformer(n_quantiles=count, output_distribution="normal", random_state=seed)
-        return cls(fitted=transformer.fit(vectors))
+        Args:
+            vectors: what is brought to a normal distribution.
+            seed: draws the rows where there are more than `subsample`.
+            subsample: rows that are looked at; scikit-learn's default since 1.5, 100,000 in the winner's days.
 
-    def __call__(self, vectors: Floats) -> NDArray[np.float32]:
-        """Returns [N, E] float32."""
-        return self.fitted.transform(vectors).astype(np.float32)
+        Raises:
+            ValueError: there is no row.
+        """
+        from sklearn.utils import resample
+
+        if not len(vectors):
+            raise ValueError("the quantile transform is fitted on the queries, and there are none")
+        rows: Any = np.asarray(vectors)
+        # scikit-learn takes as many quantiles as there were rows before it draws some of them.
+        probabilities = np.linspace(0, 1, min(_QUANTILES, len(rows)), endpoint=True)
+        if len(rows) > subsample:
+            rows = resample(rows, replace=False, n_samples=subsample, random_state=seed)
+        columns = np.ascontiguousarray(rows.T, dtype=np.float64)
+        quantiles = np.empty((len(probabilities), len(columns)))
+
+        def fit_column(column: int) -> None:
+            quantiles[:, column] = np.percentile(columns[column], 100 * probabilities)
+
+        in_threads(fit_column, range(len(columns)))
+        return cls(quantiles=quantiles, probabilities=probabilities)
+
+    def __call__(self, vectors: Floats, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Returns [N, D] float32.
+
+        Args:
+            vectors: [N, D], any float type, finite.
+            out: where the result goes; may be `vectors` itself.
+        """
+        result = np.empty(vectors.shape, np.float32) if out is None else out
+        repeats = (np.diff(self.quantiles, axis=0) == 0).any(axis=0)
+        knots = np.ascontiguousarray(self.quantiles.T)
+
+        def transform(start: int) -> None:
+            columns = np.array(vectors[start : start + _ROWS].T, np.float64, order="C")
+            for column, values in enumerate(columns):
+                self._to_probabilities(values, knots[column], bool(repeats[column]))
+            result[start : start + _ROWS] = _to_normal(columns).T
+
+        in_threads(transform, range(0, len(vectors), _ROWS))
+        return result
+
+    def _to_probabilities(self, values: NDArray[np.float64], knots: NDArray[np.float64], repeats: bool) -> None:
+        """Replaces numbers of a column by their place in its distribution, 0 to 1."""
+        low, high = values - _BOUND < knots[0], values + _BOUND > knots[-1]
+        places = np.interp(values, knots, self.probabilities)
+        if repeats:
+            # The middle of the places that a repeated number takes.
+            places = 0.5 * (places - np.interp(-values, -knots[::-1], -self.probabilities[::-1]))
+        values[:] = places
+        values[high] = 1
+        values[low] = 0
+
+
+def _to_normal(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.special import ndtri
+
+    bound = _BOUND - np.spacing(1)
+    return np.clip(ndtri(probabilities), ndtri(bound), ndtri(1 - bound))

@@ -1,63 +1,89 @@
 """The ranking of the 2020 winner: landmarks by similar photographs, penalised by similarity to non-landmarks.
 
 Henkel & Singer 2020, "Supporting large-scale image recognition with out-of-domain samples" (seed 001), sections 2.4 and
-2.5. Clipping the similarities to [0, 1] before step 3 is in the authors' published code.
+2.5; clipping the similarities to [0, 1] before step 3 is from their published code. The steps are searches, so that no
+matrix of all pairs is ever held.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfland.recognition.cosine import Floats, Integers
-from tfland.recognition.quantiles import QuantileTransform
-from tfland.recognition.search import BLOCK_BYTES, ENGINES, top_k
+from tfland.recognition.ranking_config import RankingConfig
+from tfland.recognition.search import top_k
+from tfland.recognition.search_index import SearchIndex
+from tfland.recognition.spaces import Space, prepare
 from tfland.recognition.voting import Candidates, sum_by_landmark
 
-ENSEMBLES = ("concat", "per_model")
 
+class Ranker:
+    """The ranking with all that does not depend on a single query worked out, so that queries can go by in parts.
 
-@dataclass(frozen=True, kw_only=True)
-class RankingConfig:
-    """What the ranking does; the defaults are the winner's.
-
-    Attributes:
-        quantile: bring every dimension to a normal distribution that is fitted on the queries.
-        quantile_seed: draws the queries that are fitted on, where there are more than 10,000.
-        index_penalty: steps 2 and 3, B: subtract from each similarity how similar the index photograph is to
-            non-landmarks.
-        index_neighbors: non-landmarks that B averages over.
-        top_index: step 4: photographs of the index whose similarities are summed by landmark.
-        query_penalty: step 5, C: subtract from each sum how similar the query is to non-landmarks.
-        query_neighbors: non-landmarks that C averages over.
-        ensemble: of several models; "concat" puts their embeddings side by side, "per_model" sums the top
-            photographs of each.
-        engine: of the search; see `tfland.recognition.search`.
-        block_bytes: memory of a search beside the embeddings, in bytes.
+    Args:
+        spaces: the embeddings, of `prepare`; several where each model searches for itself.
+        landmark_ids: [N] int, the landmark of each photograph of the index.
+        config: the settings.
+        penalties: B of each space, [N] float32, where it is known from an earlier run.
     """
 
-    quantile: bool = True
-    quantile_seed: int = 0
-    index_penalty: bool = True
-    index_neighbors: int = 5
-    top_index: int = 3
-    query_penalty: bool = True
-    query_neighbors: int = 10
-    ensemble: str = "concat"
-    engine: str = "auto"
-    block_bytes: int = BLOCK_BYTES
+    def __init__(
+        self,
+        spaces: Sequence[Space],
+        landmark_ids: Integers,
+        config: RankingConfig,
+        penalties: Sequence[NDArray[np.float32]] | None = None,
+    ) -> None:
+        self._config, self._spaces, self._landmark_ids = config, spaces, np.asarray(landmark_ids)
+        self.penalties = list(penalties or (self._penalty(space) for space in spaces))
+        self._indexes = [SearchIndex(s.index, p) for s, p in zip(spaces, self.penalties, strict=True)]
 
-    def __post_init__(self) -> None:
-        for name in ("index_neighbors", "top_index", "query_neighbors", "block_bytes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"ranking.{name} must be at least 1, got {getattr(self, name)}")
-        if self.quantile_seed < 0:
-            raise ValueError(f"ranking.quantile_seed must not be negative, got {self.quantile_seed}")
-        if self.ensemble not in ENSEMBLES:
-            raise ValueError(f"ranking.ensemble must be one of {', '.join(ENSEMBLES)}, got {self.ensemble!r}")
-        if self.engine not in ENGINES:
-            raise ValueError(f"ranking.engine must be one of {', '.join(ENGINES)}, got {self.engine!r}")
+    def _penalty(self, space: Space) -> NDArray[np.float32]:
+        """B of each photograph of the index, [N] float32; zeros where it is switched off."""
+        if not self._config.index_penalty:
+            return np.zeros(len(space.index), np.float32)
+        return self._similarity(space, space.index, self._config.index_neighbors)
+
+    def rank(self, start: int, stop: int, own_rows: Integers | None = None) -> Candidates:
+        """Returns the landmarks of queries `start` to `stop`; query_rows count from 0 at `start`.
+
+        Args:
+            start: the first query.
+            stop: behind the last one.
+            own_rows: [stop - start] int, or None, as for `rank`.
+        """
+        found, similar = [], np.zeros(stop - start)
+        for space, index in zip(self._spaces, self._indexes, strict=True):
+            queries = space.queries[start:stop]
+            found.append(self._search(queries, index, self._config.top_index))
+            if self._config.query_penalty:
+                similar += self._similarity(space, queries, self._config.query_neighbors, own_rows)
+        scores, rows = (np.concatenate(parts, axis=1) for parts in zip(*found, strict=True))
+        return sum_by_landmark(scores, rows, self._landmark_ids).less(similar)
+
+    def _search(self, queries: Floats, index: SearchIndex, k: int) -> tuple[NDArray[np.float32], Integers]:
+        return top_k(queries, index, k, engine=self._config.engine, block_bytes=self._config.block_bytes)
+
+    def _similarity(
+        self, space: Space, vectors: Floats, count: int, own_rows: Integers | None = None
+    ) -> NDArray[np.float32]:
+        """The mean of each row's largest similarities to the non-landmarks: [N] float32.
+
+        Args:
+            space: holds the non-landmarks.
+            vectors: [N, D].
+            count: how many; fewer where there are fewer non-landmarks.
+            own_rows: [N] int, a non-landmark that is left out for the row, or -1.
+        """
+        own = np.full(len(vectors), -1) if own_rows is None else own_rows
+        scores, rows = self._search(vectors, SearchIndex(space.non_landmarks), count + bool((own >= 0).any()))
+        counted = (rows >= 0) & (rows != own[:, None])
+        # The one more that was asked for, wherever the row itself was not among them.
+        counted &= np.cumsum(counted, axis=1) <= count
+        sums = np.where(counted, scores, 0).sum(axis=1, dtype=np.float64)
+        # A query whose only non-landmark is itself resembles none.
+        return (sums / np.maximum(counted.sum(axis=1), 1)).astype(np.float32)
 
 
 def rank(
@@ -84,28 +110,7 @@ def rank(
         ValueError: shapes or numbers of models disagree, non-landmarks are missing, or a row cannot be compared.
     """
     config = config or RankingConfig()
-    parts = [np.concatenate([_unit(part) for part in parts or ()], axis=1) for parts in (queries, index)]
-    pool = None if non_landmarks is None else np.concatenate([_unit(part) for part in non_landmarks], axis=1)
-    if config.quantile:
-        transform = QuantileTransform.fit(parts[0], seed=config.quantile_seed)
-        parts = [transform(part) for part in parts]
-        pool = None if pool is None else transform(pool)
-    penalties = np.zeros(len(parts[1]), np.float32)
-    if config.index_penalty and pool is not None:
-        penalties = (
-            top_k(parts[1], pool, min(config.index_neighbors, len(pool)))[0]
-            .mean(axis=1, dtype=np.float64)
-            .astype(np.float32)
-        )
-    scores, rows = top_k(parts[0], parts[1], config.top_index, penalties=penalties)
-    candidates = sum_by_landmark(scores, rows, landmark_ids)
-    if config.query_penalty and pool is not None:
-        similar = top_k(parts[0], pool, min(config.query_neighbors, len(pool)))[0].mean(axis=1, dtype=np.float64)
-        return candidates.less(similar)
-    return candidates
-
-
-def _unit(vectors: Floats) -> NDArray[np.float32]:
-    from tfland.recognition.cosine import normalised
-
-    return normalised(vectors, "embeddings")
+    spaces = prepare(queries, index, non_landmarks, config)
+    if len(landmark_ids) != len(spaces[0].index):
+        raise ValueError(f"the index has {len(spaces[0].index)} photographs and {len(landmark_ids)} landmark ids")
+    return Ranker(spaces, landmark_ids, config).rank(0, len(queries[0]), own_rows)
