@@ -36,7 +36,9 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*files(tmp_path, "a,1 0.5\nb,1 0.9\n")) == 0
-    assert re.search(r"^gap +0\.500000$", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(
+        r"^gap +0\.500000  \(0\.500000 to 1\.000000, 95% interval\)$", capsys.readouterr().out, re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize(
