@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 # JPEGs decode faster at these fractions of their size than whole; libjpeg's other fractions take longer. By fraction:
-# the decoded pixels a side that must remain for each that is kept. From there on the difference from a full decode is no
-# larger than what encoding at quality 95 changes (benchmarks/README.md).
+# the decoded pixels a side that must remain for each that is kept. From there on the difference from a full decode is
+# no larger than what encoding at quality 95 changes (benchmarks/README.md).
 _SPARE = {8: 2.5, 4: 2.0, 2: 1.55}
 
 
