@@ -41,16 +41,14 @@ class QuantileTransform:
         Raises:
             ValueError: there is no row.
         """
-        from sklearn.utils import resample
+        return cls.of_sample(vectors[sampled_rows(len(vectors), seed, subsample)], len(vectors))
 
-        if not len(vectors):
-            raise ValueError("the quantile transform is fitted on the queries, and there are none")
-        rows: Any = np.asarray(vectors)
+    @classmethod
+    def of_sample(cls, sample: Floats, count: int) -> "QuantileTransform":
+        """Takes the quantiles of each column of a sample [n, D], drawn by `sampled_rows` from `count` rows."""
         # scikit-learn takes as many quantiles as there were rows before it draws some of them.
-        probabilities = np.linspace(0, 1, min(_QUANTILES, len(rows)), endpoint=True)
-        if len(rows) > subsample:
-            rows = resample(rows, replace=False, n_samples=subsample, random_state=seed)
-        columns = np.ascontiguousarray(rows.T, dtype=np.float64)
+        probabilities = np.linspace(0, 1, min(_QUANTILES, count), endpoint=True)
+        columns = np.ascontiguousarray(sample.T, dtype=np.float64)
         quantiles = np.empty((len(probabilities), len(columns)))
 
         def fit_column(column: int) -> None:
@@ -89,6 +87,21 @@ class QuantileTransform:
         values[:] = places
         values[high] = 1
         values[low] = 0
+
+
+def sampled_rows(count: int, seed: int = 0, subsample: int = 10_000) -> Any:
+    """The rows that scikit-learn would draw to fit on, [n] int64 or a slice of all.
+
+    Raises:
+        ValueError: there is no row.
+    """
+    from sklearn.utils import resample
+
+    if not count:
+        raise ValueError("the quantile transform is fitted on the queries, and there are none")
+    if count <= subsample:
+        return slice(None)
+    return resample(np.arange(count), replace=False, n_samples=subsample, random_state=seed)
 
 
 def _to_normal(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,31 +19,24 @@ from tfland.recognition.voting import Candidates, sum_by_landmark
 
 
 class Ranker:
-    """The ranking with all that does not depend on a single query worked out, so that queries can go by in parts.
+    """The ranking, with all that does not depend on a single query worked out: queries can go by in parts.
 
     Args:
         spaces: the embeddings, of `prepare`; several where each model searches for itself.
+        penalties: B of each space, of `index_penalties`.
         landmark_ids: [N] int, the landmark of each photograph of the index.
         config: the settings.
-        penalties: B of each space, [N] float32, where it is known from an earlier run.
     """
 
     def __init__(
         self,
         spaces: Sequence[Space],
+        penalties: Sequence[NDArray[np.float32]],
         landmark_ids: Integers,
         config: RankingConfig,
-        penalties: Sequence[NDArray[np.float32]] | None = None,
     ) -> None:
         self._config, self._spaces, self._landmark_ids = config, spaces, np.asarray(landmark_ids)
-        self.penalties = list(penalties or (self._penalty(space) for space in spaces))
-        self._indexes = [SearchIndex(s.index, p) for s, p in zip(spaces, self.penalties, strict=True)]
-
-    def _penalty(self, space: Space) -> NDArray[np.float32]:
-        """B of each photograph of the index, [N] float32; zeros where it is switched off."""
-        if not self._config.index_penalty:
-            return np.zeros(len(space.index), np.float32)
-        return self._similarity(space, space.index, self._config.index_neighbors)
+        self._indexes = [SearchIndex(s.index, p) for s, p in zip(spaces, penalties, strict=True)]
 
     def rank(self, start: int, stop: int, own_rows: Integers | None = None) -> Candidates:
         """Returns the landmarks of queries `start` to `stop`; query_rows count from 0 at `start`.
@@ -53,37 +46,57 @@ class Ranker:
             stop: behind the last one.
             own_rows: [stop - start] int, or None, as for `rank`.
         """
-        found, similar = [], np.zeros(stop - start)
+        config, found, similar = self._config, [], np.zeros(stop - start)
         for space, index in zip(self._spaces, self._indexes, strict=True):
             queries = space.queries[start:stop]
-            found.append(self._search(queries, index, self._config.top_index))
-            if self._config.query_penalty:
-                similar += self._similarity(space, queries, self._config.query_neighbors, own_rows)
+            found.append(top_k(queries, index, config.top_index, engine=config.engine, block_bytes=config.block_bytes))
+            if config.query_penalty:
+                similar += mean_similarity(queries, space.non_landmarks, config.query_neighbors, config, own_rows)
         scores, rows = (np.concatenate(parts, axis=1) for parts in zip(*found, strict=True))
         return sum_by_landmark(scores, rows, self._landmark_ids).less(similar)
 
-    def _search(self, queries: Floats, index: SearchIndex, k: int) -> tuple[NDArray[np.float32], Integers]:
-        return top_k(queries, index, k, engine=self._config.engine, block_bytes=self._config.block_bytes)
 
-    def _similarity(
-        self, space: Space, vectors: Floats, count: int, own_rows: Integers | None = None
-    ) -> NDArray[np.float32]:
-        """The mean of each row's largest similarities to the non-landmarks: [N] float32.
+def index_penalties(
+    space: Space, config: RankingConfig, start: int = 0, stop: int | None = None
+) -> NDArray[np.float32]:
+    """B of photographs of the index (seed 001, section 2.4, step 2); zeros where it is switched off.
 
-        Args:
-            space: holds the non-landmarks.
-            vectors: [N, D].
-            count: how many; fewer where there are fewer non-landmarks.
-            own_rows: [N] int, a non-landmark that is left out for the row, or -1.
-        """
-        own = np.full(len(vectors), -1) if own_rows is None else own_rows
-        scores, rows = self._search(vectors, SearchIndex(space.non_landmarks), count + bool((own >= 0).any()))
-        counted = (rows >= 0) & (rows != own[:, None])
-        # The one more that was asked for, wherever the row itself was not among them.
-        counted &= np.cumsum(counted, axis=1) <= count
-        sums = np.where(counted, scores, 0).sum(axis=1, dtype=np.float64)
-        # A query whose only non-landmark is itself resembles none.
-        return (sums / np.maximum(counted.sum(axis=1), 1)).astype(np.float32)
+    Args:
+        space: the embeddings.
+        config: the settings.
+        start: the first photograph.
+        stop: behind the last; None goes to the end.
+
+    Returns:
+        [stop - start] float32.
+    """
+    part = space.index[start:stop]
+    if not config.index_penalty:
+        return np.zeros(len(part), np.float32)
+    return mean_similarity(part, space.non_landmarks, config.index_neighbors, config)
+
+
+def mean_similarity(
+    vectors: Floats, non_landmarks: Floats, count: int, config: RankingConfig, own_rows: Integers | None = None
+) -> NDArray[np.float32]:
+    """The mean of each row's largest similarities to the non-landmarks: [N] float32.
+
+    Args:
+        vectors: [N, D].
+        non_landmarks: [Z, D].
+        count: how many; fewer where there are fewer non-landmarks.
+        config: engine and memory of the search.
+        own_rows: [N] int, a non-landmark that is left out for the row, or -1.
+    """
+    own = np.full(len(vectors), -1) if own_rows is None else own_rows
+    wanted = count + bool((own >= 0).any())
+    scores, rows = top_k(vectors, non_landmarks, wanted, engine=config.engine, block_bytes=config.block_bytes)
+    counted = (rows >= 0) & (rows != own[:, None])
+    # Not the one more that was asked for, where the row itself was not among them.
+    counted &= np.cumsum(counted, axis=1) <= count
+    sums = np.where(counted, scores, 0).sum(axis=1, dtype=np.float64)
+    # A query whose only non-landmark is itself resembles none.
+    return (sums / np.maximum(counted.sum(axis=1), 1)).astype(np.float32)
 
 
 def rank(
@@ -113,4 +126,5 @@ def rank(
     spaces = prepare(queries, index, non_landmarks, config)
     if len(landmark_ids) != len(spaces[0].index):
         raise ValueError(f"the index has {len(spaces[0].index)} photographs and {len(landmark_ids)} landmark ids")
-    return Ranker(spaces, landmark_ids, config).rank(0, len(queries[0]), own_rows)
+    penalties = [index_penalties(space, config) for space in spaces]
+    return Ranker(spaces, penalties, landmark_ids, config).rank(0, len(queries[0]), own_rows)

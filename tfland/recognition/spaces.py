@@ -2,19 +2,54 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfland.recognition.cosine import Floats, check_vectors, normalised
-from tfland.recognition.quantiles import QuantileTransform
+from tfland.recognition.quantiles import QuantileTransform, sampled_rows
 from tfland.recognition.ranking_config import RankingConfig
 
 # Rows that are worked on at once.
 _ROWS = 1 << 15
 
-# Gives the array that a part of a space is written to: by its name, rows and dimensions.
-MakeArray = Callable[[str, int, int], NDArray[np.float32]]
+
+class Arrays(Protocol):
+    """Where the arrays of spaces live; each is made once."""
+
+    def finished(self, name: str) -> NDArray[np.float32] | None:
+        """Returns an array that is there already, or None."""
+        ...
+
+    def create(self, name: str, rows: int, size: int) -> NDArray[np.float32]:
+        """Returns [rows, size] to be filled."""
+        ...
+
+    def finish(self, name: str) -> NDArray[np.float32]:
+        """Returns what was created, now filled."""
+        ...
+
+
+class InMemory:
+    """`Arrays` that nobody keeps."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, NDArray[np.float32]] = {}
+
+    def finished(self, name: str) -> None:
+        """Nothing is there."""
+        del name
+
+    def create(self, name: str, rows: int, size: int) -> NDArray[np.float32]:
+        """Returns [rows, size] to be filled."""
+        self._arrays[name] = np.empty((rows, size), np.float32)
+        return self._arrays[name]
+
+    def finish(self, name: str) -> NDArray[np.float32]:
+        """Returns what was created."""
+        return self._arrays.pop(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +72,7 @@ def prepare(
     index: Sequence[Floats],
     non_landmarks: Sequence[Floats] | None,
     config: RankingConfig,
-    make_array: MakeArray | None = None,
+    arrays: Arrays | None = None,
 ) -> list[Space]:
     """Returns the spaces to search in: one, or one for each model with `ensemble: per_model`.
 
@@ -49,28 +84,53 @@ def prepare(
         index: likewise [N, E].
         non_landmarks: likewise [Z, E]; None or none where no penalty needs them.
         config: the settings.
-        make_array: where the results go; None keeps them in memory.
+        arrays: where the results go; None keeps them in memory.
 
     Raises:
         ValueError: shapes or numbers of models disagree, something is missing, or a row cannot be compared.
     """
     pool = list(non_landmarks or ()) if config.needs_non_landmarks else []
     _check_models(queries, index, pool, config)
-    make = make_array or (lambda _name, rows, size: np.empty((rows, size), np.float32))
+    arrays = arrays or InMemory()
     groups = [slice(None)] if config.ensemble == "concat" else [slice(n, n + 1) for n in range(len(queries))]
     spaces = []
     for number, group in enumerate(groups):
-        transform: QuantileTransform | None = None
-        arrays: dict[str, NDArray[np.float32]] = {}
+        fit = _fit_once(queries[group], config) if config.quantile else None
+        made: dict[str, NDArray[np.float32]] = {}
         for name, models in (("queries", queries), ("index", index), ("non_landmarks", pool)):
-            rows, size = (len(models[0]), sum(part.shape[1] for part in models[group])) if models else (0, 1)
-            arrays[name] = make(f"{name}-{number}", rows, size)
-            _put_side_by_side(name, models[group], arrays[name])
-            if config.quantile:
-                transform = transform or QuantileTransform.fit(arrays[name], seed=config.quantile_seed)
-                _transform(transform, name, arrays[name])
-        spaces.append(Space(**arrays))
+            made[name] = _made(f"{name}-{number}", name, models[group], fit, arrays)
+        spaces.append(Space(**made))
     return spaces
+
+
+def _fit_once(queries: Sequence[Floats], config: RankingConfig) -> Callable[[], QuantileTransform]:
+    """Gives the transform of the queries, fitted when it is first needed."""
+
+    @cache
+    def fit() -> QuantileTransform:
+        count = len(queries[0])
+        rows = sampled_rows(count, config.quantile_seed)
+        sample = [part[rows] for part in queries]
+        joined = np.empty((len(sample[0]), sum(part.shape[1] for part in sample)), np.float32)
+        _put_side_by_side("queries", sample, joined)
+        return QuantileTransform.of_sample(joined, count)
+
+    return fit
+
+
+def _made(
+    key: str, name: str, models: Sequence[Floats], fit: Callable[[], QuantileTransform] | None, arrays: Arrays
+) -> NDArray[np.float32]:
+    """Makes the array of one part of a space, unless it is there."""
+    found = arrays.finished(key)
+    if found is not None:
+        return found
+    rows, size = (len(models[0]), sum(part.shape[1] for part in models)) if models else (0, 1)
+    array = arrays.create(key, rows, size)
+    _put_side_by_side(name, models, array)
+    if fit is not None and rows:
+        _transform(fit(), name, array)
+    return arrays.finish(key)
 
 
 def _check_models(

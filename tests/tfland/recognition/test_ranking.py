@@ -7,7 +7,7 @@ import pytest
 from sklearn.preprocessing import QuantileTransformer
 
 from tfland.recognition import search
-from tfland.recognition.ranking import Ranker, rank
+from tfland.recognition.ranking import Ranker, index_penalties, rank
 from tfland.recognition.ranking_config import RankingConfig
 from tfland.recognition.spaces import prepare
 from tfland.recognition.voting import Candidates
@@ -158,7 +158,9 @@ def test_nothing_depends_on_blocks_engines_or_parts(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(search, "_FEWEST_ROWS", 16)
     config = RankingConfig(engine=engine, block_bytes=1)
     small = rank(queries, index, landmarks, pool, config)
-    ranker = Ranker(prepare(queries, index, pool, config), landmarks, config)
+    spaces = prepare(queries, index, pool, config)
+    penalties = [np.concatenate([index_penalties(space, config, n, n + 30) for n in (0, 30, 60)]) for space in spaces]
+    ranker = Ranker(spaces, penalties, landmarks, config)
     parts = [ranker.rank(start, min(start + 4, 25)) for start in range(0, 25, 4)]
     for name in ("query_rows", "landmark_ids", "scores"):
         np.testing.assert_array_equal(getattr(small, name), getattr(whole, name))
