@@ -10,6 +10,7 @@ from pathlib import Path
 
 from delf_verify import feature_store
 from delf_verify.features import LocalFeatures
+from tfland.recognition import embed_parts, embedding_files
 from tfrecords_builder import build_state, manifest, schema
 from tfrecords_builder.companions import ATTRIBUTION_COLUMNS
 from tfrecords_builder.config import BuildConfig
@@ -194,6 +195,27 @@ def features_section() -> list[str]:
     ]
 
 
+def embeddings_section() -> list[str]:
+    """Returns the section on embeddings and indexes, and on what lets `tfland embed` go on."""
+    about = [(f"`{name}`", meaning) for name, meaning in attributes(embedding_files.About).items()]
+    text = (inspect.getdoc(embed_parts) or "").split("\n\n", 1)[1]
+    return [
+        "## Embeddings and indexes",
+        "",
+        inspect.getdoc(embedding_files) or "",
+        "",
+        "`tfland embed` adds `refused.csv` (see above) with one reason more: `no_embedding` (the model's vector is",
+        "zero or not finite).",
+        "",
+        f"{embedding_files.ABOUT_FILE}, JSON, keys sorted:",
+        "",
+        *table(("key", "meaning"), about),
+        "",
+        f"`{embed_parts.PARTS_FOLDER}`, while it is unfinished: " + re.sub(r"\s+", " ", text).strip(),
+        "",
+    ]
+
+
 def page() -> str:
     """Returns the whole page."""
     head = [
@@ -202,7 +224,16 @@ def page() -> str:
         "Written by `python docs/make_formats.py` from the code that owns each format; change the code, not this page.",
         "",
     ]
-    parts = [head, records(), tables(), manifest_section(), state_section(), others_section(), features_section()]
+    parts = [
+        head,
+        records(),
+        tables(),
+        manifest_section(),
+        state_section(),
+        others_section(),
+        features_section(),
+        embeddings_section(),
+    ]
     return "\n".join(line for part in parts for line in part).rstrip() + "\n"
 
 
