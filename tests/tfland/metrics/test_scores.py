@@ -1,12 +1,16 @@
 """The score table of predictions and of verified ones."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from delf_verify.verified_files import read_verified
+from tfland.metrics.gap import gap
+from tfland.metrics.judged import judge
 from tfland.metrics.score_files import score_files
-from tfland.metrics.scores import kept, self_verified_gap
+from tfland.metrics.scores import kept, score_judged, self_verified_gap
 
 SOLUTION = "id,landmarks,Usage\na,1,Public\nb,,Public\nc,2,Private\nd,3 4,Private\ne,5,Ignored\n"
 # a right, b a distractor, c wrong, d empty, e not scored.
@@ -65,6 +69,38 @@ def test_self_verified_gap_needs_no_solution(tmp_path: Path) -> None:
 def test_self_verified_gap_of_nothing(tmp_path: Path) -> None:
     write(tmp_path)
     assert self_verified_gap(read_verified(tmp_path).iloc[1:2]) == 0.0
+
+
+def test_the_parts_of_a_solution(tmp_path: Path) -> None:
+    predictions, solution, _ = write(tmp_path)
+    scores = score_files(predictions, solution, None)
+    assert (scores["gap_public"], scores["gap_private"]) == (1.0, 0.0)
+    assert (scores["queries_public"], scores["queries_private"]) == (2, 2)
+    assert scores["predictions_on_distractors"] == 1
+
+
+def test_one_usage_has_no_parts(tmp_path: Path) -> None:
+    predictions, solution, _ = write(tmp_path)
+    solution.write_text(SOLUTION.replace("Private", "Public"))
+    assert not [name for name in score_files(predictions, solution, None) if "public" in name]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_each_part_is_scored_as_if_alone(make_case: Callable, seed: int) -> None:
+    predictions, truth = make_case(seed)
+    usages = np.array(["Public", "Private"], dtype=object)[np.arange(len(truth)) % 2]
+    figures = score_judged(judge(predictions, truth), usages)
+    for usage in ("Public", "Private"):
+        part = {query: truth[query] for query, where in zip(truth, usages, strict=True) if where == usage}
+        inside = np.array([query in part for query in predictions.ids])
+        arrays = (predictions.ids[inside], predictions.landmark_ids[inside], predictions.scores[inside])
+        assert figures[f"gap_{usage.lower()}"] == pytest.approx(gap(*arrays, part))
+
+
+def test_averages_without_distractors_only_where_there_are_some(make_case: Callable) -> None:
+    with_some, without = (score_judged(judge(*make_case(2, distractors=flag))) for flag in (True, False))
+    assert with_some["precision_micro_without_distractors"] > with_some["precision_micro"]
+    assert not [name for name in without if name.startswith("f1") and "without" in name]
 
 
 def test_refusals(tmp_path: Path) -> None:
