@@ -97,7 +97,18 @@ def knn(
         ValueError: an option is out of range, or a row cannot be compared.
     """
     scores, rows = top_k(queries, index, neighbors, engine=engine, block_bytes=block_bytes)
-    return sum_by_landmark(np.maximum(scores, 0).astype(np.float64) ** power, rows, landmark_ids)
+    return vote(scores, rows, landmark_ids, power)
+
+
+def vote(cosines: Floats, rows: Integers, landmark_ids: Integers, power: float) -> Candidates:
+    """Sums max(cosine, 0) ** power of each query's photographs by landmark; arguments as of `sum_by_landmark`.
+
+    Raises:
+        ValueError: the power is negative.
+    """
+    if power < 0:
+        raise ValueError(f"the power of a vote must not be negative, got {power}")
+    return sum_by_landmark(np.maximum(cosines, 0).astype(np.float64) ** power, rows, landmark_ids)
 
 
 def blend(
