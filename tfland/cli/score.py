@@ -48,3 +48,5 @@ def score(
         )
     )
     typer.echo(json.dumps(result, indent=2) if as_json else "\n".join(lines(result)))
+    if out is not None and not as_json:
+        typer.echo(f"\ntables and plots: {out}")

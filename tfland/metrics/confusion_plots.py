@@ -122,7 +122,7 @@ def _table(axes: Any, confused: pd.DataFrame) -> None:
         axes.text(0, 0.95, "none", transform=axes.transAxes, va="top")
         return
     cells = [
-        [f"{mark}", f"{taken}", f"{queries:,}", f"{share:.0%}"]
+        [f"{mark}", f"{taken}", f"{queries:,}", f"{share:.1%}"]
         for mark, taken, queries, share in confused[[LANDMARK, "predicted_id", "queries", "share"]].itertuples(
             index=False, name=None
         )

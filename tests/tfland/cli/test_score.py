@@ -65,3 +65,19 @@ def test_a_missing_file_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixtur
     (tmp_path / "p.csv").unlink()
     assert run(*arguments) == 1
     assert "p.csv" in capsys.readouterr().err
+
+
+def test_comparison_and_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = files(tmp_path, "a,1 0.5\nb,\n")
+    (tmp_path / "other.csv").write_text("id,landmarks\na,2 0.5\nb,1 0.9\n")
+    further = ["--against", str(tmp_path / "other.csv"), "--out", str(tmp_path / "out"), "--resamples", "20"]
+    assert run(*arguments, *further) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^gained +1$", said, re.MULTILINE)
+    assert said.endswith(f"tables and plots: {tmp_path / 'out'}\n")
+    assert (tmp_path / "out" / "changes.csv").is_file()
+
+
+def test_against_without_predictions_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--against", "b.csv") == 2
+    assert "--against needs --predictions" in capsys.readouterr().err
