@@ -1,4 +1,4 @@
-"""Every YAML in configs/ is a valid experiment, chain or search, whole, with its promise on top."""
+"""Every YAML in configs/ is a valid experiment, chain, search or system, whole, with its promise on top."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from tfland.config_io import load_config
 from tfland.demo.config import load_chain
 from tfland.demo.stages import Experiments
 from tfland.hyperparameters.config import load_search
+from tfland.recognition.system_config import load_system
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
 
@@ -20,6 +21,8 @@ def test_it_loads(path: Path, tmp_path: Path) -> None:
         Experiments.of(load_chain(path), tmp_path)
     elif "space" in values:
         load_search(path)
+    elif "classifiers" in values:
+        load_system(path)
     else:
         load_config(path)
 

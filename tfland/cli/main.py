@@ -7,6 +7,7 @@ import typer.core
 
 from tfland.cli import (
     build,
+    calibrate,
     demo,
     doctor,
     embed,
@@ -15,6 +16,7 @@ from tfland.cli import (
     match,
     predict,
     report,
+    rerank,
     score,
     search,
     toyworld,
@@ -33,7 +35,9 @@ _MODULES = (
     search,
     embed,
     index,
+    calibrate,
     predict,
+    rerank,
     fit_delf,
     verify,
     tune,

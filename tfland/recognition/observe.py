@@ -7,6 +7,7 @@ these arrays, which are memory-mapped: other methods cost no second pass.
 import hashlib
 import json
 import logging
+import shutil
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -137,6 +138,12 @@ def observe(
             write_json(work / PROGRESS_FILE, {"identity": identity, "done": stop, "refused": listed})
     status = arrays.pop("status")
     return Observations(ids=ids, status=status, vectors=arrays, refused=refused)
+
+
+def discard(work: Path) -> None:
+    """Removes the folder of a pass, and no other."""
+    if (work / PROGRESS_FILE).exists():
+        shutil.rmtree(work)
 
 
 def _identity(observers: Mapping[str, Observer], ids: Sequence[str], threshold: float) -> str:

@@ -1,7 +1,6 @@
 """Photographs in, predictions out."""
 
 import logging
-import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import pandas as pd
 
 from delf_verify.sources import PhotographSource
 from tfland.recognition.methods import recognise
-from tfland.recognition.observe import NO_LANDMARK, PROGRESS_FILE, observe
+from tfland.recognition.observe import NO_LANDMARK, discard, observe
 from tfland.recognition.submission import write_candidates, write_refused, write_submission
 from tfland.recognition.system import System
 from tfrecords_builder import schema
@@ -105,8 +104,8 @@ def predict_to_file(
         write_candidates(out, predicted.candidates)
     refusals = out.with_name(f"{out.stem}.{schema.REFUSED_FILE}")
     write_refused(refusals, predicted.refused)
-    if work is None and (folder / PROGRESS_FILE).exists():
-        shutil.rmtree(folder)
+    if work is None:
+        discard(folder)
     if predicted.not_landmarks:
         logger.info("%d of %d photographs show no landmark, says the gate", predicted.not_landmarks, len(ids))
     if predicted.refused:

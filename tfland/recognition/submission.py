@@ -68,7 +68,7 @@ def read_landmarks(path: Path) -> frozenset[int]:
         found = frozenset(mark for marks in read_solution(path)[schema.LANDMARKS] for mark in marks)
     else:
         landmark_ids = parse_integers(path, read_columns(path, [schema.LANDMARK])[schema.LANDMARK])
-        found = frozenset(landmark_ids.tolist()) - {schema.NO_LANDMARK_ID}
+        found = frozenset(landmark_ids.tolist())
     if not found:
         raise ValueError(f"{path} has no landmark; give a solution or a table with a column {schema.LANDMARK}")
     return found

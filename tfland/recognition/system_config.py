@@ -39,7 +39,7 @@ class ClassifierConfig:
     Attributes:
         models: model directories of task "classify", all with the same classes.
         index: for methods other than "head": what `tfland embed` wrote, a folder for each model.
-        non_landmarks: for method "ranked": the same of photographs without a landmark; none switches off B and C.
+        non_landmarks: for method "ranked" with its penalties B and C: the same of photographs without a landmark.
     """
 
     models: tuple[str, ...]
@@ -118,10 +118,19 @@ class SystemConfig:
                 if not classifier.index:
                     rule = f'method "{self.method}" needs one; write it with `tfland embed`'
                     refuse(f"classifiers[{place}].index", [], rule)
+        self._check_ranking()
         check_between("max_queries_per_label", self.max_queries_per_label, 0)
         check_between("label_penalty", self.label_penalty, 0)
         if self.calibration == "":
             refuse("calibration", "", "give the calibration.json that `tfland calibrate` wrote, or null")
+
+    def _check_ranking(self) -> None:
+        if self.method != "ranked" or not (self.ranking.index_penalty or self.ranking.query_penalty):
+            return
+        for place, classifier in enumerate(self.classifiers):
+            if not classifier.non_landmarks:
+                rule = "B and C need them; or set ranking.index_penalty and ranking.query_penalty to false"
+                refuse(f"classifiers[{place}].non_landmarks", [], rule)
 
 
 def load_system(path: Path | str, overrides: Sequence[str] = ()) -> SystemConfig:

@@ -1,5 +1,6 @@
 """An untrained classifier as a folder, and photographs for it."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,3 +65,65 @@ def system(classifier: "Classifier") -> "System":
     from tfland.recognition.system import System
 
     return System.of(classifier)
+
+
+# Landmarks whose photographs have one colour, RGB; 900 is none, its photographs are dark.
+COLOURS = {
+    1: (220, 60, 60),
+    2: (60, 220, 60),
+    3: (60, 60, 220),
+    4: (220, 220, 60),
+    5: (60, 220, 220),
+    900: (20, 20, 20),
+}
+MakeModelDir = Callable[..., Path]
+
+
+@pytest.fixture
+def make_model_dir(tmp_path: Path) -> MakeModelDir:
+    """Makes model directories of networks that need no training: make_model_dir("a", [1, 2], sharpness=4).
+
+    The embedding is the mean colour; the head compares it with the landmarks' colours. A gate asks how bright it is.
+    """
+    import keras
+
+    from tfland.config_io import config_from_dict, save_config
+    from tfrecords_builder import schema
+
+    def make(name: str, landmarks: Sequence[int] = (), *, sharpness: float = 4.0, task: str = "classify") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        image = keras.Input((None, None, 3))
+        mean = keras.layers.GlobalAveragePooling2D()(image)
+        colour = keras.layers.Rescaling(1 / 127.5, -1.0, name="colour")(mean)
+        embedding = keras.layers.Activation("linear", name="embedding")(colour)
+        logits = keras.layers.Dense(len(landmarks) or 2, name="logits")
+        model = keras.Model(image, {"embedding": embedding, "logits": logits(embedding)})
+        if task == "gate":
+            logits.set_weights([np.array([[0, 5]] * 3, np.float32), np.array([0, 9], np.float32)])
+        else:
+            points = np.array([COLOURS[mark] for mark in landmarks], np.float32) / 127.5 - 1
+            logits.set_weights([sharpness * points.T, -sharpness / 2 * (points**2).sum(axis=1)])
+        model.save(folder / "model.keras")
+        values = {"task": task, "data": {"shards": "s", "image_size": 32}, "training": {"model_dir": str(folder)}}
+        save_config(config_from_dict(values), folder / "config.yaml")
+        rows = [f"{label},{mark},9" for label, mark in enumerate(landmarks or (0, 1))]
+        (folder / schema.LABELS_FILE).write_text("\n".join(["label,landmark_id,images", *rows]) + "\n")
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def colourful(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
+    """A folder with six photographs of each colour, a little apart, and the landmark of each; do not change it."""
+    folder, landmarks = tmp_path_factory.mktemp("colourful"), {}
+    rng = np.random.default_rng(5)
+    for landmark, colour in COLOURS.items():
+        for number in range(6):
+            name = f"p{landmark:03d}x{number}"
+            pixels = np.clip(np.array(colour) + rng.normal(0, 12, 3), 0, 255).astype(np.uint8)
+            cv2.imwrite(str(folder / f"{name}.png"), np.full((40, 44, 3), pixels[::-1]))
+            (folder / f"{name}.png").rename(folder / f"{name}.jpg")
+            landmarks[name] = landmark
+    return folder, landmarks
