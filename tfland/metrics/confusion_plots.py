@@ -85,6 +85,8 @@ def _by_size(judged: Judged, sizes: pd.Series) -> tuple[np.ndarray, list[str], l
     columns[predicted == NO_LANDMARK_ID] = bins + 1
     counts = np.bincount(rows * (bins + 2) + columns, minlength=bins * (bins + 2)).reshape(bins, bins + 2)
     firsts, lasts = (edges[:-1] + 0.5).astype(int), (edges[1:] - 0.5).astype(int)
+    if not (size_shown.all() and size_predicted[predicted != NO_LANDMARK_ID].all()):
+        firsts[0] = 0  # landmarks of which nothing is known lie in the first bin
     names = [f"{a:,}" if a == b else f"{a:,}–{b:,}" for a, b in zip(firsts, lasts, strict=True)]
     used = counts.any(axis=1)
     shares = counts[used] / counts[used].sum(axis=1, keepdims=True)

@@ -67,6 +67,7 @@ def test_shares_by_size_add_up(make_case: Callable) -> None:
     shares, rows, columns = confusion_plots._by_size(judged, sizes)
     assert shares.shape == (len(rows), len(columns))
     assert shares.sum(axis=1) == pytest.approx(1)
+    assert rows[0].startswith("0–")
     weights = np.array([int(row.split("(")[1].split()[0].replace(",", "")) for row in rows])
     assert (shares[:, 0] * weights).sum() == pytest.approx(judged.right.sum())
     assert (shares[:, -1] * weights).sum() == pytest.approx((judged.predicted[judged.shows] == -1).sum())

@@ -107,6 +107,13 @@ def test_no_resamples_no_intervals(files: dict[str, Path]) -> None:
     assert "intervals" not in result["comparison"]
 
 
+def test_empty_predictions_score_zero(tmp_path: Path, files: dict[str, Path]) -> None:
+    files["before"].write_text("id,landmarks\na,\nb,\nc,\nd,\ne,\n")
+    result = run(ScoreConfig(predictions=files["before"], solution=files["solution"], out=tmp_path / "out"))
+    assert {result[name] for name in ("gap", "top1", "f1_macro", "precision_micro", "predictions")} == {0}
+    assert (tmp_path / "out" / "confusions.csv").read_text() == "landmark_id,predicted_id,queries,share\n"
+
+
 def test_only_distractors_are_refused(tmp_path: Path, files: dict[str, Path]) -> None:
     files["solution"].write_text("id,landmarks,Usage\na,,Public\nb,,Public\nc,,Public\nd,,Public\ne,,Public\n")
     with pytest.raises(ValueError, match="GAP is undefined"):
