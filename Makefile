@@ -33,8 +33,11 @@ demo: $(READY)  ## Photographs to a verified GAP score on the embedded data set 
 test: $(READY) test-beam  ## Runs all tests
 	$(BIN)/python -m pytest -q
 
-test-beam: $(BEAM_READY)  ## Runs the tests of the Beam pipeline, in .venv-beam
+test-beam: $(READY) $(BEAM_READY)  ## Runs the tests of the Beam pipelines, in .venv-beam
 	PYTHONPATH=. $(BEAM_VENV)/bin/python -m pytest -q tests/tfrecords_builder/test_beam_pipeline.py
+# TensorFlow from one environment, Beam and its protobuf from the other, which goes first.
+	PYTHONPATH=.:$$($(BEAM_VENV)/bin/python -c 'import site; print(site.getsitepackages()[0])') \
+		$(BIN)/python -m pytest -q tests/tfland/recognition/test_beam_pipeline.py
 
 quick: $(READY)  ## Runs the quick tests
 	$(BIN)/python -m pytest -q -m 'not slow'

@@ -39,11 +39,20 @@ def embed(
     part: Annotated[
         str, typer.Option(help="I/N: do the I-th of N shares only, I from 0; then run once without it.")
     ] = "0/1",
+    beam: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Flags of Apache Beam after a lone --, such as -- --runner=FlinkRunner: embed on its workers.",
+            metavar="[-- BEAM FLAGS]",
+        ),
+    ] = None,
 ) -> None:
     """Checks the options, loads the model and writes the embeddings."""
     if (shards is None) == (csv is None) or (csv is None) != (images is None):
         raise ValueError("which photographs? Give --csv CSV with --images DIR, or --shards 'build/train-*.tfrecord'")
     multiples, share = _numbers(scales), _share(part)
+    if beam and share[1] > 1:
+        raise ValueError(f"--part {part!r} with flags of Apache Beam: the pipeline does all parts; leave --part away")
     from tfland.recognition.embed_sources import CatalogPhotographs, Photographs, ShardPhotographs
 
     photographs: Photographs
@@ -57,10 +66,16 @@ def embed(
     from tfland.recognition.embedder import Embedder, ViewConfig
 
     config = EmbedConfig(dtype=dtype, batch_size=batch_size, workers=processes(workers), share=share)
-    embedder = Embedder.load(model, ViewConfig(size=size, flip=flip, scales=multiples))
-    done = embed_photographs(embedder, photographs, out, config)
+    views = ViewConfig(size=size, flip=flip, scales=multiples)
+    if beam:
+        from tfland.recognition.beam_pipeline import EmbedJob, embed_with_beam
+
+        job = EmbedJob(model=model, views=views, csv=csv, images=images, shards=shards or "", out=out, config=config)
+        done = embed_with_beam(job, beam)
+    else:
+        done = embed_photographs(Embedder.load(model, views), photographs, out, config)
     if share[1] == 1:
-        typer.echo(f"{done} rows of {embedder.dimensions} numbers in {out}")
+        typer.echo(f"{done} rows in {out}")
     else:
         typer.echo(f"share {part} is done ({done} photographs); after the last one run the command without --part")
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -92,11 +93,7 @@ def embed(embedder: Embedder, photographs: Photographs, out: Path, config: Embed
         OSError: the folder cannot be written, or another process works in it.
     """
     config = config or EmbedConfig()
-    identity = {
-        "model": {**embedder.model, "fingerprint": embedder.fingerprint},
-        "dtype": config.dtype,
-        "photographs": {"count": len(photographs), "sha256": photographs.digest()},
-    }
+    identity = _identity(embedder, photographs, config)
     job = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     rows = _finished_before(out, job)
     if rows is None:
@@ -113,6 +110,34 @@ def embed(embedder: Embedder, photographs: Photographs, out: Path, config: Embed
     if refused:
         raise Refused(f"{rows} rows in {out}; {refused} photographs have no embedding: see {refusals}")
     return rows
+
+
+def count_parts(count: int) -> int:
+    """Number of parts of so many photographs."""
+    return -(-count // PART_ROWS)
+
+
+def missing_parts(embedder: Embedder, photographs: Photographs, out: Path, config: EmbedConfig) -> list[int]:
+    """Numbers of the parts that no run has done yet, for those who share them out; claims the folder.
+
+    Raises:
+        ValueError: the folder holds embeddings of another kind.
+        OSError: another process works in it, or it cannot be written.
+    """
+    if read_about(out) is not None:
+        return []
+    with open_parts(out, shared=False) as parts:
+        parts.claim(_identity(embedder, photographs, config))
+        return [number for number in range(count_parts(len(photographs))) if not parts.is_finished(number)]
+
+
+def _identity(embedder: Embedder, photographs: Photographs, config: EmbedConfig) -> dict[str, Any]:
+    """What decides the rows of the finished folder."""
+    return {
+        "model": {**embedder.model, "fingerprint": embedder.fingerprint},
+        "dtype": config.dtype,
+        "photographs": {"count": len(photographs), "sha256": photographs.digest()},
+    }
 
 
 def _finished_before(out: Path, job: str) -> int | None:
@@ -133,7 +158,7 @@ def _finished_before(out: Path, job: str) -> int | None:
 def _embed_missing(embedder: Embedder, photographs: Photographs, parts: Parts, config: EmbedConfig) -> int:
     """Embeds the parts of this share that are missing; returns how many photographs the share has."""
     index, count = config.share
-    numbers = range(index, -(-len(photographs) // PART_ROWS), count)
+    numbers = range(index, count_parts(len(photographs)), count)
     missing = [number for number in numbers if not parts.is_finished(number)]
     total = sum(len(_rows(number, len(photographs))) for number in numbers)
     left = sum(len(_rows(number, len(photographs))) for number in missing)
@@ -210,7 +235,7 @@ def _problem(opened: _Opened, vector: np.ndarray) -> RefusedImage | None:
 
 def _put_together(embedder: Embedder, count: int, parts: Parts, out: Path, dtype: str, job: str) -> int:
     """Writes the folder's files from its parts; returns the number of rows."""
-    numbers = range(-(-count // PART_ROWS))
+    numbers = range(count_parts(count))
     ids: list[str] = []
     landmark_ids: list[int] = []
     refused: list[RefusedImage] = []

@@ -1,5 +1,6 @@
 """The photographs that `tfland embed` works through, by number: of a CSV and a folder, or of shards."""
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,10 @@ class CatalogPhotographs:
 
     def digest(self) -> str:
         """See `Photographs.digest`."""
+        return self._digest
+
+    @functools.cached_property
+    def _digest(self) -> str:
         digest = hashlib.sha256("\n".join(self._ids).encode())
         digest.update(np.array(self._landmark_ids, np.int64).tobytes())
         return digest.hexdigest()
@@ -114,6 +119,10 @@ class ShardPhotographs:
 
     def digest(self) -> str:
         """See `Photographs.digest`."""
+        return self._digest
+
+    @functools.cached_property
+    def _digest(self) -> str:
         names = [
             f"{shard.name} {shard.stat().st_size} {end}" for shard, end in zip(self._shards, self._ends, strict=True)
         ]

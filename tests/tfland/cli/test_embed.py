@@ -55,7 +55,7 @@ def queries(tmp_path: Path) -> list[object]:
 
 def test_a_folder(model: Path, queries: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--model", model, *queries, "--out", tmp_path / "out", "--flip", "--scales", "1,0.8") == 0
-    assert "3 rows of 6 numbers in" in capsys.readouterr().out
+    assert "3 rows in" in capsys.readouterr().out
     about = json.loads((tmp_path / "out" / "embeddings.json").read_text())
     assert (about["dtype"], about["rows"]) == ("float16", 3)
     assert about["model"]["sizes"] == [[40, 40], [32, 32]]
@@ -87,6 +87,7 @@ def test_a_missing_photograph_ends_with_3(
         (["--csv", "q.csv"], 2, "which photographs?"),
         (["--shards", "x-*.tfrecord", "--scales", "1;2"], 2, "--scales '1;2': give numbers"),
         (["--shards", "x-*.tfrecord", "--part", "8/8"], 2, "--part '8/8': give I/N"),
+        (["--shards", "x-*.tfrecord", "--part", "0/8", "--", "--runner=x"], 2, "leave --part away"),
         (["--shards", "x-*.tfrecord", "--dtype", "int8"], 2, "'int8' is not one of"),
         (["--shards", "absent/x-*.tfrecord"], 1, "no shards fit"),
     ],
