@@ -36,13 +36,14 @@ def rank_candidates(probabilities: np.ndarray, landmark_ids: np.ndarray, count: 
 def _best_columns(scores: np.ndarray, count: int) -> np.ndarray:
     """[N, count] int, the columns of the largest scores, of equal ones the first; sorts no more than it must."""
     smallest = np.partition(scores, -count, axis=1)[:, -count]
-    rows, columns = np.nonzero(scores >= smallest[:, None])
-    if len(rows) == len(scores) * count:
-        best = columns.reshape(len(scores), count)
-        order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
-        return np.take_along_axis(best, order, axis=1)
-    # Scores equal to the last that is taken: seldom.
-    return np.argsort(-scores, axis=1, kind="stable")[:, :count]
+    is_best = scores >= smallest[:, None]
+    tied = is_best.sum(axis=1) > count
+    best = np.empty((len(scores), count), dtype=np.int64)
+    best[~tied] = np.nonzero(is_best[~tied])[1].reshape(-1, count)
+    # More scores than are taken equal the last of them: seldom, and then a matter of their order.
+    best[tied] = np.argsort(-scores[tied], axis=1, kind="stable")[:, :count]
+    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(best, order, axis=1)
 
 
 def read_query_ids(path: Path) -> list[str]:
