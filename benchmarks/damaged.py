@@ -244,7 +244,7 @@ def build(folder: Path) -> tuple[dict[str, str], dict[str, bytes], dict[str, flo
     from tfrecords_builder.shards import build_shards
     from tfrecords_builder.tfrecord import read_records
 
-    seconds, prepare = {}, shard_writer._record
+    seconds, prepare = {}, shard_writer.make_record
 
     def timed(task, image_id, *rest):
         started = time.perf_counter()
@@ -253,11 +253,11 @@ def build(folder: Path) -> tuple[dict[str, str], dict[str, bytes], dict[str, flo
         finally:
             seconds[image_id] = time.perf_counter() - started
 
-    shard_writer._record = timed
+    shard_writer.make_record = timed
     try:
         build_shards(BuildConfig(csv=folder / "train.csv", images=folder / "images", out=folder / "shards"))
     finally:
-        shard_writer._record = prepare
+        shard_writer.make_record = prepare
     table = read_columns(folder / "shards/refused.csv", ["id", "reason", "detail"], allow_empty=True)
     paths = sorted((folder / "shards").glob("*.tfrecord"))
     records = [from_example_bytes(data) for path in paths for data in read_records(path)]
