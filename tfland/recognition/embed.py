@@ -48,7 +48,7 @@ class EmbedConfig:
     """How photographs are embedded; the vectors depend on `dtype` alone.
 
     Attributes:
-        dtype: of the file, "float16" (half the size; cosines differ by less than 0.001) or "float32".
+        dtype: of the file, "float16" (half the size; cosines move by less than 0.0002) or "float32".
         batch_size: photographs that the network sees at once.
         workers: threads that open photographs.
         share: (i, n): only do the i-th of n shares of the work, counted from 0; several machines with one output

@@ -16,9 +16,11 @@ import pytest
 from tfland.recognition import embed as job
 from tfland.recognition import embed_parts
 from tfland.recognition.embed import EmbedConfig, embed
-from tfland.recognition.embed_sources import CatalogPhotographs
+from tfland.recognition.embed_sources import CatalogPhotographs, ShardPhotographs
 from tfland.recognition.embedder import Embedder
 from tfland.recognition.embeddings import Embeddings, check_files
+from tfrecords_builder.config import BuildConfig
+from tfrecords_builder.shards import build_shards
 from tfrecords_builder.terminal import CheckFailed, Refused
 
 Folder = tuple[Path, list[str]]
@@ -161,6 +163,20 @@ def test_what_cannot_be_embedded_is_listed(embedder: Embedder, tmp_path: Path) -
     table.write_text("id\ngood\nfine\n")
     embed(embedder, CatalogPhotographs(table, folder), tmp_path / "clean")
     assert (tmp_path / "clean" / "embeddings.npy").read_bytes() == (tmp_path / "out" / "embeddings.npy").read_bytes()
+
+
+def test_shards_have_the_vectors_of_the_folder(
+    embedder: Embedder, source: CatalogPhotographs, photographs: Folder, tmp_path: Path
+) -> None:
+    build_shards(BuildConfig(csv=tmp_path / "all.csv", images=photographs[0], out=tmp_path / "shards", num_shards=3))
+    embed(embedder, source, tmp_path / "a")
+    embed(embedder, ShardPhotographs(str(tmp_path / "shards" / "train-*.tfrecord")), tmp_path / "b")
+    folder, shards = Embeddings.load(tmp_path / "a"), Embeddings.load(tmp_path / "b")
+    assert folder.landmark_ids is not None and shards.landmark_ids is not None
+    first, second = np.argsort(folder.ids), np.argsort(shards.ids)
+    assert (folder.ids[first] == shards.ids[second]).all()
+    assert (folder.landmark_ids[first] == shards.landmark_ids[second]).all()
+    assert (folder.vectors[first] == shards.vectors[second]).all()
 
 
 def test_one_photograph(embedder: Embedder, photographs: Folder, tmp_path: Path) -> None:

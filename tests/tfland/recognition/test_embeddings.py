@@ -1,5 +1,8 @@
 """Embeddings in memory and on disk, of ours and of other programs."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +136,22 @@ def test_changes_on_disk(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no index at"):
         change_index(tmp_path / "absent" / "deep", None, lambda rows: rows)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "new"]
+
+
+def test_killed_at_every_rename_a_reader_finds_the_old_index_whole(tmp_path: Path) -> None:
+    first, second = make(3, prefix="a"), make(2, prefix="b", seed=1)
+    first.save(tmp_path / "index")
+    second.save(tmp_path / "new")
+    first.append(second).save(tmp_path / "expected")
+    program = Path(__file__).with_name("killed_changes.py")
+    folders = [str(tmp_path / name) for name in ("index", "new", "ended.json")]
+    result = subprocess.run([sys.executable, str(program), *folders], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-3000:]
+    *killed, last = json.loads((tmp_path / "ended.json").read_text())
+    # Three files, the old folder out of the way, the new one in (and sometimes the old one back first).
+    assert len(killed) >= 5
+    assert killed == [[-9, "a0a1a2"]] * len(killed)
+    assert last == [0, "a0a1a2b0b1"]
+    for name in ("embeddings.npy", "rows.csv", "embeddings.json"):
+        assert (tmp_path / "index" / name).read_bytes() == (tmp_path / "expected" / name).read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ended.json", "expected", "index", "new"]
