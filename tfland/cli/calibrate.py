@@ -44,6 +44,7 @@ def calibrate(
     from delf_verify.sources import open_photographs
     from tfland.recognition.system_config import load_system
     from tfrecords_builder.catalog import read_solution
+    from tfrecords_builder.terminal import Refused
 
     config = dataclasses.replace(load_system(system), calibration=None)
     answers = read_solution(solution)
@@ -56,9 +57,16 @@ def calibrate(
 
     folder = work or out / "observations"
     opened, truth = System.load(config), truth_of(answers)
-    figures = fit(opened, truth, source, out, kind=kind.value, min_right_kept=min_right_kept, work=folder)
+    refusal = None
+    try:
+        figures = fit(opened, truth, source, out, kind=kind.value, min_right_kept=min_right_kept, work=folder)
+    except Refused as error:
+        # Finished all the same: the pass is as little needed as without refusals.
+        figures, refusal = {}, error
     if work is None:
         discard(folder)
+    if refusal is not None:
+        raise refusal
     for name, value in figures.items():
         typer.echo(f"{name:<24} {value:.4f}")
     typer.echo(f"written: {out / 'calibration.json'}; name it as calibration in {system}")
