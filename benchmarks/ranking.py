@@ -1,7 +1,7 @@
 """Times the 2020 winner's whole ranking beside the steps of their published notebook, written again with torch.
 
     python benchmarks/ranking.py [--queries 20000] [--index 200000] [--non-landmarks 5000] [--size 512]
-        [--engine auto] [--block-mib 256] [--peer-venv DIR]
+        [--engine auto] [--block-mib 128] [--peer-venv DIR]
 
 The peer does what seed 001 and descriptions of its code say: L2, scikit-learn's QuantileTransformer fitted on the
 queries, L2, then cosines by batches of 512 queries against the whole index, clamped to [0, 1], less penalty B,
@@ -83,7 +83,8 @@ def ours(folder: Path) -> np.ndarray:
     from tfland.recognition.spaces import prepare
 
     keras.distribution.list_devices()
-    queries, index, pool = ([np.load(folder / f"{name}.npy")] for name in ("queries", "index", "pool"))
+    arrays = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("queries", "index", "pool"))
+    queries, index, pool = ([array] for array in arrays)
     landmarks = np.load(folder / "landmarks.npy")
     options = json.loads((folder / "options.json").read_text())
     started = time.perf_counter(), time.process_time()
@@ -146,7 +147,7 @@ def main() -> None:
     parser.add_argument("--non-landmarks", type=int, default=5_000)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--engine", default="auto")
-    parser.add_argument("--block-mib", type=int, default=256)
+    parser.add_argument("--block-mib", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--peer-venv", type=Path, default=Path(tempfile.gettempdir()) / "ranking_peer_venv")
     parser.add_argument("--side", choices=["ours", "peer"], help=argparse.SUPPRESS)
