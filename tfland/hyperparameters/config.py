@@ -18,6 +18,8 @@ _FIXED = frozenset({"data.shards", "training.model_dir", "training.strategy"})
 
 @dataclass(frozen=True, kw_only=True)
 class _SearchFile:
+    """The keys of the file and their defaults; see `SearchConfig`."""
+
     experiment: str
     out: str
     space: dict[str, Any]
@@ -49,11 +51,11 @@ class SearchConfig:
     experiment: ExperimentConfig
     out: Path
     space: dict[str, Parameter]
-    sampler: Literal["tpe", "random", "grid"] = "tpe"
-    trials: int = 20
-    metric: str = "validation_gap"
-    prune_after_epochs: int | None = None
-    seed: int = 0
+    sampler: Literal["tpe", "random", "grid"]
+    trials: int
+    metric: str
+    prune_after_epochs: int | None
+    seed: int
 
     def __post_init__(self) -> None:
         if not self.space:
