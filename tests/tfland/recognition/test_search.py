@@ -254,3 +254,22 @@ def test_the_same_on_every_backend_and_several_devices(tmp_path: Path, backend: 
     for engine in engines:
         np.testing.assert_array_equal(found[f"{engine}_rows"], rows)
         np.testing.assert_array_equal(found[f"{engine}_scores"], scores)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_products_of_accelerators(monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
+    """What a GPU or TPU multiplies, multiplied here: within its bound, and the result is exact all the same."""
+    from tfland.recognition import search_keras
+    from tfland.recognition.proposals import error_bound
+
+    monkeypatch.setitem(search_keras.DTYPES, "cpu", dtype)
+    queries, vectors = np.concatenate([noise(5, 24), near_ties()[0]]), np.concatenate([noise(3000, 24), near_ties()[1]])
+    index = SearchIndex(vectors, penalties=np.round(noise(3100), 1) * np.float32(0.1))
+    found = search_keras.propose_keras(index.queries(queries, 0), index, 20, 4096)
+    pairs = np.nonzero(found.rows >= 0)
+    exact = search.pair_cosines(queries, vectors, pairs[0], found.rows[pairs]) - index.penalties[found.rows[pairs]]
+    assert np.abs(found.values[pairs] - exact).max() < error_bound(index, dtype)
+    for one, other in zip(
+        top_k(queries, index, 6, engine="keras"), top_k(queries, index, 6, engine="faiss"), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
