@@ -87,26 +87,25 @@ class World:
             f"queries ({len(self.truth) - shows} distractors), {len(self.held_apart)} non-landmarks held apart"
         )
 
-    def catalogues(self) -> dict[str, tuple[Path, Path]]:
-        """CSV and folder of all training photographs, of two halves of their classes by size, and of non-landmarks."""
+    def catalogue(self, name: str) -> CatalogPhotographs:
+        """The photographs of a catalogue that `build` wrote."""
+        return CatalogPhotographs(self.work / f"{name}.csv", self._folder_of(name))
+
+    def build(self) -> None:
+        """Catalogues and shards: all training photographs, two halves of their classes by size, the non-landmarks."""
         self.work.mkdir(parents=True, exist_ok=True)
         table = pd.read_csv(self.root / "train.csv", dtype={"id": str})
         sizes = Counter(table["landmark_id"].tolist())
         ordered = sorted(sizes, key=lambda mark: (-sizes[mark], mark))
         large = table["landmark_id"].isin(ordered[: (len(ordered) + 1) // 2])
-        parts = {"all": table, "large": table[large], "small": table[~large]}
-        parts["negatives"] = pd.DataFrame({"id": self.held_apart})
-        for name, part in parts.items():
-            part.to_csv(self.work / f"{name}.csv", index=False)
-        folders = {"negatives": self.root / "test"}
-        return {name: (self.work / f"{name}.csv", folders.get(name, self.root / "train")) for name in parts}
+        negatives = pd.DataFrame({"id": self.held_apart})
+        for name, part in {"all": table, "large": table[large], "small": table[~large], "negatives": negatives}.items():
+            csv, out = self.work / f"{name}.csv", self.work / "shards" / name
+            part.to_csv(csv, index=False)
+            build_shards(BuildConfig(csv=csv, images=self._folder_of(name), out=out, num_shards=2, max_side=192))
 
-    def build(self) -> None:
-        """Shards of all catalogues."""
-        for name, (csv, images) in self.catalogues().items():
-            build_shards(
-                BuildConfig(csv=csv, images=images, out=self.work / "shards" / name, num_shards=2, max_side=192)
-            )
+    def _folder_of(self, name: str) -> Path:
+        return self.root / ("test" if name == "negatives" else "train")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +159,7 @@ class Trainer:
         embedder, folders = Embedder.load(model), []
         for name in ("all", "negatives"):
             out = model.with_name(f"{model.name}-{name}")
-            embed(embedder, CatalogPhotographs(*self.world.catalogues()[name]), out, EmbedConfig(dtype="float32"))
+            embed(embedder, self.world.catalogue(name), out, EmbedConfig(dtype="float32"))
             folders.append(str(out))
         return folders[0], folders[1]
 
