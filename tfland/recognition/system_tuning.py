@@ -83,10 +83,7 @@ def calibrate(
         Refused: everything is written, but some photographs could not be read.
         OSError: a file cannot be written.
     """
-    if kind == "temperature" and system.config.method != "head":
-        raise ValueError(f'kind is "temperature", which method "head" has; take isotonic for "{system.config.method}"')
-    if not 0 <= min_right_kept <= 1:
-        raise ValueError(f"min_right_kept is {min_right_kept}; give a share from 0 to 1")
+    _check(system, kind, min_right_kept)
     system = replace(system, threshold=0.0, calibration=None)
     seen = observe(system.observers(), list(truth), source, work)
     if not len(seen.seen):
@@ -112,11 +109,21 @@ def calibrate(
     if len(system.members) > 1 and system.config.method in ("head", "blend"):
         figures["assigned_right"] = _judge_partition(system, seen, truth, out)
     fitted.save(out)
-    if seen.refused:
-        listed = out / schema.REFUSED_FILE
-        write_refused(listed, seen.refused)
-        raise Refused(f"{len(seen.refused)} of {len(truth)} photographs could not be read; see {listed}")
+    _report_refused(seen, len(truth), out / schema.REFUSED_FILE)
     return figures
+
+
+def _report_refused(seen: Observations, queries: int, listed: Path) -> None:
+    if seen.refused:
+        write_refused(listed, seen.refused)
+        raise Refused(f"{len(seen.refused)} of {queries} photographs could not be read; see {listed}")
+
+
+def _check(system: System, kind: Kind, min_right_kept: float) -> None:
+    if kind == "temperature" and system.config.method != "head":
+        raise ValueError(f'kind is "temperature", which method "head" has; take isotonic for "{system.config.method}"')
+    if not 0 <= min_right_kept <= 1:
+        raise ValueError(f"min_right_kept is {min_right_kept}; give a share from 0 to 1")
 
 
 def _ask(system: System, seen: Observations, truth: Truth) -> _Validation:
