@@ -84,6 +84,9 @@ def download_photographs(config: DownloadConfig, *, clock: Clock | None = None) 
 
 def write_failed(path: Path, failed: Iterable[Failed]) -> None:
     """Writes what gave no photograph: id, url, reason, detail."""
+    # What a run left that was killed while it wrote this very file; the caller holds the folder's lock.
+    for leftover in path.parent.glob(f".{path.name}.*.partial"):
+        leftover.unlink()
     with atomic_write(path, newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((ID, URL, REASON, DETAIL))

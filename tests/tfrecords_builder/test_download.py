@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tfrecords_builder.download import DownloadResult, download_photographs
+from tfrecords_builder.download import DownloadResult, download_photographs, write_failed
 from tfrecords_builder.download_config import DownloadConfig, FetchConfig, parse_networks
 from tfrecords_builder.terminal import run
 
@@ -233,3 +233,10 @@ def test_killed_at_twenty_moments_it_ends_with_the_same_files(photographs, get, 
     assert not list((tmp_path / "killed").rglob("*.partial"))
     # A kill costs what was on its way, not what was there: the failure may be asked for again each time.
     assert asked <= 40 + 20 * 4
+
+
+def test_what_a_kill_left_of_the_list_of_failures_is_removed(tmp_path):
+    (tmp_path / ".failed.csv.abc.partial").write_text("id,url")
+    (tmp_path / ".other.csv.abc.partial").write_text("")
+    write_failed(tmp_path / "failed.csv", [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.csv.abc.partial", "failed.csv"]
