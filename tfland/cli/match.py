@@ -2,7 +2,7 @@
 
 import typer
 
-from delf_verify.cli import match
+from delf_verify.cli_match import match
 
 
 def register(app: typer.Typer) -> None:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from delf_verify.cli import CPUS, FeaturesOption, WorkersOption
-from delf_verify.cli import tune as tune_pairs
+from delf_verify.cli_options import CPUS, FeaturesOption, WorkersOption
+from delf_verify.cli_tune import tune as tune_pairs
 
 
 def register(app: typer.Typer) -> None:

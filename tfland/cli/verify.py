@@ -2,7 +2,7 @@
 
 import typer
 
-from delf_verify.cli import verify
+from delf_verify.cli_verify import verify
 
 
 def register(app: typer.Typer) -> None:

@@ -1,0 +1,10 @@
+"""Options that several commands of verification share."""
+
+import os
+from typing import Annotated
+
+import typer
+
+FeaturesOption = Annotated[str, typer.Option(help="sift, or delf:DIR of a trained extractor.")]
+WorkersOption = Annotated[int, typer.Option(min=1, help="Processes; results do not depend on them.")]
+CPUS = os.cpu_count() or 1
