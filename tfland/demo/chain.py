@@ -40,8 +40,9 @@ def run_chain(config: ChainConfig, out: Path, *, workers: int = 2) -> dict[str, 
     # Found again, not made again: what is there is skipped.
     layout = make_photographs(config, out)
     ledger.run("shards", lambda: build(config, layout, out, workers))
-    train_all(experiments, ledger)
-    if "delf" in config.extractors:
+    delf = "delf" in config.extractors
+    train_all(experiments, ledger, delf=delf)
+    if delf:
         ledger.run("fit DELF", lambda: make_extractor(config, layout, out))
     ledger.run("predict validation", lambda: predict_queries(layout.validation, out, "validation"))
     ledger.run("predict test", lambda: predict_queries(layout.test, out, "test"))

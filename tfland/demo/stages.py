@@ -132,11 +132,13 @@ def build(config: ChainConfig, layout: Layout, out: Path, workers: int) -> None:
     )
 
 
-def train_all(experiments: Experiments, ledger: Ledger) -> None:
-    """The classifier, then DELF's descriptors from it, then its attention."""
+def train_all(experiments: Experiments, ledger: Ledger, *, delf: bool) -> None:
+    """The classifier; then, where DELF is wanted, its descriptors from the classifier, and its attention."""
     from tfland.training.experiment import train
 
     ledger.run("train classifier", lambda: train(experiments.classifier))
+    if not delf:
+        return
     ledger.run("train DELF descriptors", lambda: train(experiments.delf_descriptors))
     ledger.run("train DELF attention", lambda: train(experiments.delf_attention))
 
