@@ -31,7 +31,7 @@ from skimage.transform import AffineTransform
 from sklearn.metrics import roc_auc_score
 
 from delf_verify.features import LocalFeatures
-from delf_verify.geometry import GeometryConfig, estimate_affine
+from delf_verify.geometry import GeometryConfig, estimate_geometry
 from delf_verify.matching import MatchingConfig, match_pair
 from delf_verify.pca import Pca
 from delf_verify.sift import RootSift, SiftConfig
@@ -125,8 +125,8 @@ def our_match(config: MatchingConfig) -> Callable[[LocalFeatures, LocalFeatures]
 
 
 def our_inliers(config: GeometryConfig) -> Callable[[np.ndarray, np.ndarray], int]:
-    """`estimate_affine` as a number of inliers."""
-    return lambda a, b: estimate_affine(a, b, config).num_inliers
+    """`estimate_geometry` as a number of inliers."""
+    return lambda a, b: estimate_geometry(a, b, config).num_inliers
 
 
 def measure(name: str, features: dict[str, LocalFeatures], pairs: list[Pair], match: Callable, count: Callable) -> Row:

@@ -6,7 +6,7 @@ import numpy as np
 
 from delf_verify.config import VerifyConfig
 from delf_verify.features import LocalFeatures
-from delf_verify.geometry import GeometryResult, estimate_affine
+from delf_verify.geometry import GeometryResult, estimate_geometry
 from delf_verify.matching import AggregatedIndex, PutativeMatches
 
 
@@ -111,4 +111,4 @@ def match_image(query: LocalFeatures, index: AggregatedIndex, image_id: str, con
 def _agree(query: LocalFeatures, features: LocalFeatures, putative: PutativeMatches, config: VerifyConfig) -> PairMatch:
     query_yx = query.locations_yx[putative.query_indices]
     index_yx = features.locations_yx[putative.index_indices]
-    return PairMatch(putative, estimate_affine(query_yx, index_yx, config.geometry))
+    return PairMatch(putative, estimate_geometry(query_yx, index_yx, config.geometry))

@@ -87,7 +87,7 @@ class GeometryResult:
     matrix: NDArray[np.float64] | None
 
 
-def estimate_affine(
+def estimate_geometry(
     query_yx: NDArray[np.floating], index_yx: NDArray[np.floating], config: GeometryConfig
 ) -> GeometryResult:
     """The affine map that most matches of a pair agree on, and the matches that do.

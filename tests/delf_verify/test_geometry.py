@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from delf_verify.geometry import GeometryConfig, estimate_affine
+from delf_verify.geometry import GeometryConfig, estimate_geometry
 from delf_verify.matching import MatchingConfig, match_pair
 from delf_verify.sift import RootSift, SiftConfig
 
@@ -32,7 +32,7 @@ def planted(seed: int, count: int = 100, outliers: float = 0.6, noise_px: float 
 def test_planted_map_is_recovered_at_60_percent_outliers_for_100_seeds(engine: str) -> None:
     for seed in range(100):
         query, index, matrix, agree = planted(seed)
-        result = estimate_affine(query, index, GeometryConfig(engine=engine, seed=seed))
+        result = estimate_geometry(query, index, GeometryConfig(engine=engine, seed=seed))
         assert (result.inlier_mask & agree).sum() >= 0.95 * agree.sum(), seed
         assert (result.inlier_mask & ~agree).sum() <= 4, seed
         off = np.column_stack([query[agree], np.ones(agree.sum())]) @ (result.matrix - matrix).T
@@ -42,14 +42,14 @@ def test_planted_map_is_recovered_at_60_percent_outliers_for_100_seeds(engine: s
 def test_the_reference_recovers_the_planted_map() -> None:
     for seed in range(5):
         query, index, _, agree = planted(seed)
-        result = estimate_affine(query, index, GeometryConfig(engine="skimage", seed=seed, trials=300))
+        result = estimate_geometry(query, index, GeometryConfig(engine="skimage", seed=seed, trials=300))
         assert (result.inlier_mask & agree).sum() >= 0.95 * agree.sum()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_mask_count_and_matrix_tell_the_same(engine: str) -> None:
     query, index, _, _ = planted(3)
-    result = estimate_affine(query, index, GeometryConfig(engine=engine, trials=200))
+    result = estimate_geometry(query, index, GeometryConfig(engine=engine, trials=200))
     assert result.num_inliers == result.inlier_mask.sum()
     mapped = np.column_stack([query, np.ones(len(query))]) @ result.matrix.T
     np.testing.assert_array_equal(result.inlier_mask, np.linalg.norm(mapped - index, axis=1) <= 20)
@@ -59,7 +59,7 @@ def test_mask_count_and_matrix_tell_the_same(engine: str) -> None:
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_fewer_than_three_matches_are_no_evidence(engine: str, count: int) -> None:
     points = np.arange(2.0 * count).reshape(count, 2)
-    result = estimate_affine(points, points, GeometryConfig(engine=engine))
+    result = estimate_geometry(points, points, GeometryConfig(engine=engine))
     assert result.num_inliers == 0
     assert result.matrix is None
     assert result.inlier_mask.shape == (count,)
@@ -86,7 +86,7 @@ def degenerate_cases() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def test_degenerate_maps_are_refused(engine: str, name: str) -> None:
     query, index = degenerate_cases()[name]
     config = GeometryConfig(engine=engine, trials=200, residual_px=3.0)
-    assert estimate_affine(query, index, config).num_inliers <= 5, name
+    assert estimate_geometry(query, index, config).num_inliers <= 5, name
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -94,7 +94,7 @@ def test_the_true_map_is_found_behind_a_collapsed_one(engine: str) -> None:
     """40 matches fall on one spot (a repeated window), 30 agree on a true map."""
     query, index, _, _ = planted(6, count=70, outliers=0.0)
     index[:40] = np.random.default_rng(0).normal(300, 3, size=(40, 2))
-    result = estimate_affine(query, index, GeometryConfig(engine=engine, trials=500))
+    result = estimate_geometry(query, index, GeometryConfig(engine=engine, trials=500))
     assert result.inlier_mask[40:].sum() >= 28
     assert result.inlier_mask[:40].sum() <= 4
 
@@ -104,20 +104,20 @@ def test_a_location_counts_once_in_either_image(engine: str) -> None:
     query, index, _, _ = planted(7, count=20, outliers=0.0, noise_px=1.0)
     repeated = np.repeat(np.arange(20), 4)
     config = GeometryConfig(engine=engine, trials=200)
-    result = estimate_affine(query[repeated], index[repeated], config)
+    result = estimate_geometry(query[repeated], index[repeated], config)
     assert result.num_inliers == 20
     assert sorted(repeated[result.inlier_mask]) == list(range(20))
     # One query location with several partners, and one partner with several query locations.
     shifted = index[repeated] + np.tile([[0, 0], [0, 3], [3, 0], [3, 3]], (20, 1))
-    assert estimate_affine(query[repeated], shifted, config).num_inliers == 20
-    assert estimate_affine(shifted, query[repeated], config).num_inliers == 20
+    assert estimate_geometry(query[repeated], shifted, config).num_inliers == 20
+    assert estimate_geometry(shifted, query[repeated], config).num_inliers == 20
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_same_seed_same_result_and_the_seed_matters(engine: str) -> None:
     query, index, _, _ = planted(8, count=60, outliers=0.9)
     results = [
-        estimate_affine(query, index, GeometryConfig(engine=engine, trials=100, seed=seed))
+        estimate_geometry(query, index, GeometryConfig(engine=engine, trials=100, seed=seed))
         for seed in (1, 1, *range(2, 12))
     ]
     np.testing.assert_array_equal(results[0].inlier_mask, results[1].inlier_mask)
@@ -132,12 +132,12 @@ import sys
 import cv2, numpy as np
 cv2.setNumThreads(int(sys.argv[1]))
 cv2.setRNGSeed(int(sys.argv[1]))
-from delf_verify.geometry import GeometryConfig, estimate_affine
+from delf_verify.geometry import GeometryConfig, estimate_geometry
 rng = np.random.default_rng(0)
 query = rng.uniform(0, 800, (1500, 2))
 index = query * 1.1 + rng.normal(scale=5, size=query.shape)
 index[:1100] = rng.uniform(0, 800, (1100, 2))
-result = estimate_affine(query, index, GeometryConfig(engine={engine!r}, trials=300))
+result = estimate_geometry(query, index, GeometryConfig(engine={engine!r}, trials=300))
 print(result.num_inliers, result.matrix.tobytes().hex(), result.inlier_mask.tobytes().hex())
 """
     outputs = set()
@@ -153,9 +153,9 @@ print(result.num_inliers, result.matrix.tobytes().hex(), result.inlier_mask.toby
 def test_bad_matches_are_refused() -> None:
     good = np.zeros((4, 2))
     with pytest.raises(ValueError, match=r"must both be \[M, 2\], got \[4, 2\] and \[3, 2\]"):
-        estimate_affine(good, good[:3], GeometryConfig())
+        estimate_geometry(good, good[:3], GeometryConfig())
     with pytest.raises(ValueError, match="not finite"):
-        estimate_affine(good, np.full((4, 2), np.nan), GeometryConfig())
+        estimate_geometry(good, np.full((4, 2), np.nan), GeometryConfig())
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_engines_give_the_same_verdicts_on_real_pairs(real_data: Path) -> None:
         query_yx = features[a].locations_yx[matches.query_indices]
         index_yx = features[b].locations_yx[matches.index_indices]
         for engine in ENGINES:
-            found = estimate_affine(query_yx, index_yx, GeometryConfig(engine=engine))
+            found = estimate_geometry(query_yx, index_yx, GeometryConfig(engine=engine))
             inliers[engine].append(found.num_inliers)
     counts = {engine: np.array(found) for engine, found in inliers.items()}
     same = pairs.same.to_numpy(bool)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from delf_verify.geometry import GeometryConfig, estimate_affine
+from delf_verify.geometry import GeometryConfig, estimate_geometry
 from delf_verify.matching import MatchingConfig, match_pair
 from delf_verify.sift import RootSift, SiftConfig
 
@@ -86,7 +86,7 @@ def test_a_turned_picture_matches(upright: bool, degrees: float) -> None:
     extractor = RootSift(SiftConfig(upright=upright))
     a, b = extractor.extract(image), extractor.extract(turned)
     matches = match_pair(a, b, MatchingConfig(max_distance=None, ratio=0.9, mutual=True))
-    result = estimate_affine(
+    result = estimate_geometry(
         a.locations_yx[matches.query_indices], b.locations_yx[matches.index_indices], GeometryConfig(residual_px=4)
     )
     assert result.num_inliers > 50
