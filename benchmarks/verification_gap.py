@@ -2,9 +2,9 @@
 
     python benchmarks/verification_gap.py [--data landmarks15 | toyworld] [--seeds 3] [--work DIR]
 
-The chain of `tfland demo` for each seed: a ResNet18 from random weights predicts, RootSIFT verifies, thresholds are tuned on
-validation queries alone. landmarks15 are real photographs (../shared/data/landmarks15); the toyworld has 98 % distractors, as
-Google-Landmarks-v2's test set has. Killed and run again, it goes on.
+The chain of `tfland demo` for each seed: a ResNet18 from random weights predicts, RootSIFT verifies, thresholds are
+tuned on validation queries alone. landmarks15 are real photographs (../shared/data/landmarks15); the toyworld has 98 %
+distractors, as Google-Landmarks-v2's test set has. Killed and run again, it goes on.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def verified_tables(out: Path) -> dict[str, pd.DataFrame]:
 def figures(config: ChainConfig, out: Path) -> dict[str, tuple[Mapping[str, float], Interval]]:
     """The scores by rule, and the gain in GAP with its paired interval."""
     truth = truth_of(read_solution(make_photographs(config, out).test.solution))
-    found = {}
+    found: dict[str, tuple[Mapping[str, float], Interval]] = {}
     for name, table in verified_tables(out).items():
         before, after = (predictions_of(rows, truth) for rows in (table, kept(table)))
         gain = paired_bootstrap_gap(before, after, truth, seed=config.seed)
@@ -84,7 +84,7 @@ def main() -> None:
             interval = f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
             lines.append(line(f"seed {seed}", rule, scores, interval))
     for rule, found in rows.items():
-        mean = pd.DataFrame([scores for scores, _ in found]).mean().to_dict()
+        mean = {name: float(np.mean([scores[name] for scores, _ in found])) for name in found[0][0]}
         gains = np.array([gain.value for _, gain in found])
         lines.append(line("mean", rule, mean, f"{gains.mean():+.3f} (seeds {gains.min():+.3f} to {gains.max():+.3f})"))
     print("| | thresholds | GAP alone | GAP verified | gain, paired 95 % interval | distractors rejected | true kept |")
