@@ -185,7 +185,7 @@ def _write_part(path: Path, found: Sequence[tuple[str, QueryEvidence]]) -> None:
     with atomic_write(path, newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows(
-            (query, image.image_id, image.num_putative, image.num_inliers)
+            (query, image.image_id, image.num_putative, image.num_inliers, image.spread)
             for query, evidence in found
             for image in evidence.images
         )
@@ -194,6 +194,7 @@ def _write_part(path: Path, found: Sequence[tuple[str, QueryEvidence]]) -> None:
 def _read_part(path: Path) -> dict[str, list[ImageEvidence]]:
     found: dict[str, list[ImageEvidence]] = {}
     with path.open(newline="", encoding="utf-8") as file:
-        for query, image_id, num_putative, num_inliers in csv.reader(file):
-            found.setdefault(query, []).append(ImageEvidence(image_id, int(num_putative), int(num_inliers)))
+        for query, image_id, num_putative, num_inliers, spread in csv.reader(file):
+            image = ImageEvidence(image_id, int(num_putative), int(num_inliers), float(spread))
+            found.setdefault(query, []).append(image)
     return found

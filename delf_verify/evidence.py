@@ -8,6 +8,7 @@ from delf_verify.config import VerifyConfig
 from delf_verify.features import LocalFeatures
 from delf_verify.geometry import GeometryResult, estimate_geometry
 from delf_verify.matching import AggregatedIndex, PutativeMatches
+from delf_verify.spread import inlier_spread
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,19 @@ class ImageEvidence:
     Attributes:
         image_id: the index image.
         num_putative: features that look alike.
-        num_inliers: those of them that agree on one affine map.
+        num_inliers: those of them that agree on one map.
+        spread: share of the images that the inliers cover, in [0, 1]; see `delf_verify.spread`.
     """
 
     image_id: str
     num_putative: int
     num_inliers: int
+    spread: float
+
+    @property
+    def inlier_ratio(self) -> float:
+        """The share of the putative matches that are inliers; 0 without matches."""
+        return self.num_inliers / self.num_putative if self.num_putative else 0.0
 
 
 @dataclass(frozen=True)
@@ -35,21 +43,26 @@ class QueryEvidence:
         mean_inliers: their mean over the compared images (seed 003); NaN likewise.
         best_image_id: the image of max_inliers (of equals the one with more matches, then the first id); "" where
             nothing was compared.
+        inlier_ratio: of the best image; NaN where nothing was compared.
+        spread: of the best image; NaN likewise.
     """
 
     images: tuple[ImageEvidence, ...]
     max_inliers: float
     mean_inliers: float
     best_image_id: str
+    inlier_ratio: float
+    spread: float
 
     @classmethod
     def of(cls, images: tuple[ImageEvidence, ...]) -> "QueryEvidence":
         """Sums the images up."""
         if not images:
-            return cls(images, np.nan, np.nan, "")
+            return cls(images, np.nan, np.nan, "", np.nan, np.nan)
         inliers = [image.num_inliers for image in images]
         best = min(images, key=lambda image: (-image.num_inliers, -image.num_putative, image.image_id))
-        return cls(images, float(max(inliers)), sum(inliers) / len(inliers), best.image_id)
+        mean = sum(inliers) / len(inliers)
+        return cls(images, float(max(inliers)), mean, best.image_id, best.inlier_ratio, best.spread)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +72,12 @@ class PairMatch:
     Attributes:
         putative: features that look alike.
         geometry: which of them agree on one map.
+        spread: share of the images that these cover; see `delf_verify.spread`.
     """
 
     putative: PutativeMatches
     geometry: GeometryResult
+    spread: float
 
 
 def verify_query(query: LocalFeatures, index: AggregatedIndex, config: VerifyConfig) -> QueryEvidence:
@@ -74,11 +89,14 @@ def verify_query(query: LocalFeatures, index: AggregatedIndex, config: VerifyCon
         config: matching and geometry.
     """
     pairs = match_images(query, index, config)
-    images = tuple(
-        ImageEvidence(image_id, len(pair.putative), pair.geometry.num_inliers)
-        for image_id, pair in zip(index.image_ids, pairs, strict=True)
+    return QueryEvidence.of(
+        tuple(_evidence_of(image_id, pair) for image_id, pair in zip(index.image_ids, pairs, strict=True))
     )
-    return QueryEvidence.of(images)
+
+
+def _evidence_of(image_id: str, pair: PairMatch) -> ImageEvidence:
+    # Rounded as the files keep it, so that a reader of them comes to the same verdicts.
+    return ImageEvidence(image_id, len(pair.putative), pair.geometry.num_inliers, round(pair.spread, 6))
 
 
 def match_images(query: LocalFeatures, index: AggregatedIndex, config: VerifyConfig) -> list[PairMatch]:
@@ -111,4 +129,5 @@ def match_image(query: LocalFeatures, index: AggregatedIndex, image_id: str, con
 def _agree(query: LocalFeatures, features: LocalFeatures, putative: PutativeMatches, config: VerifyConfig) -> PairMatch:
     query_yx = query.locations_yx[putative.query_indices]
     index_yx = features.locations_yx[putative.index_indices]
-    return PairMatch(putative, estimate_geometry(query_yx, index_yx, config.geometry))
+    geometry = estimate_geometry(query_yx, index_yx, config.geometry)
+    return PairMatch(putative, geometry, inlier_spread(query, features, putative, geometry.inlier_mask))

@@ -1,7 +1,8 @@
 """The files of a verification's folder, each with one writer and one reader.
 
-- verified.csv: id,landmark_id,score,verdict,max_inliers,mean_inliers,images_compared,best_image_id,reason
-- evidence.csv: id,landmark_id,image_id,matches,inliers; one row a compared index image
+- verified.csv: id,landmark_id,score,verdict,max_inliers,mean_inliers,inlier_ratio,spread,probability,images_compared,
+  best_image_id,reason
+- evidence.csv: id,landmark_id,image_id,matches,inliers,spread; one row a compared index image
 - refused.csv: id,reason,detail,role; photographs that could not be read, role is query or index
 - verify.json: settings, fingerprints and counts; written last, so that it vouches for the others
 """
@@ -29,21 +30,27 @@ VERIFIED_COLUMNS = [
     "verdict",
     "max_inliers",
     "mean_inliers",
+    "inlier_ratio",
+    "spread",
+    "probability",
     "images_compared",
     "best_image_id",
     REASON,
 ]
-_EVIDENCE_COLUMNS = [ID, LANDMARK, "image_id", "matches", "inliers"]
+# Kept with so many digits; the decision rule sees no more either.
+_DECIMALS = 6
+_ROUNDED = ("mean_inliers", "inlier_ratio", "spread", "probability")
+_EVIDENCE_COLUMNS = [ID, LANDMARK, "image_id", "matches", "inliers", "spread"]
 _REFUSED_COLUMNS = [ID, REASON, DETAIL, "role"]
 
 
 def write_verified(folder: Path, table: pd.DataFrame) -> None:
-    """Writes verified.csv; what is not known (score, inliers) is left empty."""
+    """Writes verified.csv; what is not known (score, inliers, probability) is left empty."""
     written = table[VERIFIED_COLUMNS].copy()
     written["max_inliers"] = [_whole(value) for value in table["max_inliers"]]
-    # Enough digits that the decision rule finds the same verdicts again.
-    written["mean_inliers"] = ["" if np.isnan(value) else repr(round(value, 6)) for value in table["mean_inliers"]]
-    written[SCORE] = ["" if np.isnan(value) else repr(float(value)) for value in table[SCORE]]
+    for column in _ROUNDED:
+        written[column] = [_number(round(value, _DECIMALS)) for value in table[column]]
+    written[SCORE] = [_number(value) for value in table[SCORE]]
     _write_rows(folder / VERIFIED_FILE, VERIFIED_COLUMNS, written.to_numpy(object).tolist())
 
 
@@ -51,8 +58,8 @@ def read_verified(folder: Path) -> pd.DataFrame:
     """The table of verified.csv.
 
     Returns:
-        Columns as in VERIFIED_COLUMNS: landmark_id int64 (-1 for none), score, max_inliers and mean_inliers float64
-        (NaN for none), images_compared int64, the rest text.
+        Columns as in VERIFIED_COLUMNS: landmark_id int64 (-1 for none), images_compared int64, the numbers float64
+        (NaN for none), the rest text.
 
     Raises:
         OSError: there is none.
@@ -63,7 +70,7 @@ def read_verified(folder: Path) -> pd.DataFrame:
     try:
         for column in (LANDMARK, "images_compared"):
             table[column] = table[column].astype(np.int64)
-        for column in (SCORE, "max_inliers", "mean_inliers"):
+        for column in (SCORE, "max_inliers", *_ROUNDED):
             table[column] = table[column].replace("", "nan").astype(np.float64)
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}; run tfland verify again") from error
@@ -73,7 +80,7 @@ def read_verified(folder: Path) -> pd.DataFrame:
 def write_evidence(folder: Path, evidence: Evidence, order: pd.DataFrame) -> None:
     """Writes evidence.csv in the order of the predictions."""
     rows = (
-        (query, landmark, image.image_id, image.num_putative, image.num_inliers)
+        (query, landmark, image.image_id, image.num_putative, image.num_inliers, image.spread)
         for query, landmark in zip(order[ID], order[LANDMARK], strict=True)
         for image in evidence[query, landmark].images
     )
@@ -89,8 +96,9 @@ def read_evidence(folder: Path) -> Evidence:
     """
     table = _read_rows(folder / EVIDENCE_FILE, _EVIDENCE_COLUMNS, "tfland verify")
     found: dict[tuple[str, int], list[ImageEvidence]] = {}
-    for query, landmark, image_id, matches, inliers in table.to_numpy(object).tolist():
-        found.setdefault((query, int(landmark)), []).append(ImageEvidence(image_id, int(matches), int(inliers)))
+    for query, landmark, image_id, matches, inliers, spread in table.to_numpy(object).tolist():
+        image = ImageEvidence(image_id, int(matches), int(inliers), float(spread))
+        found.setdefault((query, int(landmark)), []).append(image)
     return {key: QueryEvidence.of(tuple(images)) for key, images in found.items()}
 
 
@@ -148,6 +156,10 @@ def place_of(path: Path, folder: Path) -> str:
 
 def _whole(value: float) -> str:
     return "" if np.isnan(value) else str(int(value))
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else repr(float(value))
 
 
 def _write_rows(path: Path, header: list[str], rows: Any) -> None:

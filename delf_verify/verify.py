@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from delf_verify import verified_files as files
@@ -35,7 +36,7 @@ from tfrecords_builder.images import ImageRefused
 from tfrecords_builder.schema import ID, LANDMARK, NO_LANDMARK_ID, REASON, SCORE
 
 # Raised whenever the same settings would give other evidence.
-_VERSION = 1
+_VERSION = 2
 # A slow network loses little when it is killed.
 _IMAGES_PER_SHARD = 32
 _NOTHING = QueryEvidence.of(())
@@ -195,6 +196,9 @@ class _Job:
         # Rounded as verified.csv keeps it: its reader finds the same verdicts.
         table["mean_inliers"] = [round(one.mean_inliers, 6) for one in found]
         table["max_inliers"] = [one.max_inliers for one in found]
+        table["inlier_ratio"] = [round(one.inlier_ratio, 6) for one in found]
+        table["spread"] = [one.spread for one in found]
+        table["probability"] = np.nan
         table["images_compared"] = [len(one.images) for one in found]
         table["best_image_id"] = [one.best_image_id for one in found]
         table["verdict"] = decide_table(table, self.config.thresholds)

@@ -17,7 +17,7 @@ from delf_verify.reasons import explain
     ],
 )
 def test_the_numbers_that_decided_are_named(inliers: tuple[int, ...], verdict: Verdict, reason: str) -> None:
-    images = tuple(ImageEvidence(f"i{number}", 50, count) for number, count in enumerate(inliers))
+    images = tuple(ImageEvidence(f"i{number}", 50, count, 0.5) for number, count in enumerate(inliers))
     evidence = QueryEvidence.of(images)
     assert decide(evidence.max_inliers, evidence.mean_inliers, Thresholds()) is verdict
     assert re.search(reason, explain(evidence, verdict, Thresholds()))

@@ -50,11 +50,16 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 def hostile_report(out: Path, rows: int = 1, cards: int = 1, **options: object) -> Path:
     table = pd.DataFrame(
-        [[f"{HOSTILE}{row}", 7, 0.5, "confirmed", 40.0, 9.0, 1, HOSTILE, HOSTILE] for row in range(rows)],
+        [
+            [f"{HOSTILE}{row}", 7, 0.5, "confirmed", 40.0, 9.0, 0.8, 0.5, 0.9, 1, HOSTILE, HOSTILE]
+            for row in range(rows)
+        ],
         columns=VERIFIED_COLUMNS,
     )
     evidence: Evidence = {
-        (f"{HOSTILE}{row}", 7): QueryEvidence.of((ImageEvidence(HOSTILE, 50, 40), ImageEvidence(HOSTILE, 5, 4)))
+        (f"{HOSTILE}{row}", 7): QueryEvidence.of(
+            (ImageEvidence(HOSTILE, 50, 40, 0.5), ImageEvidence(HOSTILE, 5, 4, 0.1))
+        )
         for row in range(rows)
     }
     return write_report(
@@ -177,6 +182,9 @@ def test_many_predictions_stay_below_20_mb(tmp_path: Path) -> None:
             "verdict": "distractor",
             "max_inliers": 4.0,
             "mean_inliers": generator.random(count),
+            "inlier_ratio": 0.5,
+            "spread": 0.25,
+            "probability": 0.01,
             "images_compared": 20,
             "best_image_id": [f"{number:016x}" for number in range(count)],
             "reason": "x" * 150,

@@ -6,11 +6,11 @@ from delf_verify.decision import Thresholds
 from delf_verify.verified_files import VERIFIED_COLUMNS
 
 ROWS = [
-    ["a", 1, 0.9, "confirmed", 40.0, 9.0, 3, "x", "r"],
-    ["b", 1, 0.8, "confirmed", 30.0, 9.0, 3, "x", "r"],
-    ["c", 2, 0.95, "distractor", 3.0, 1.0, 3, "y", "r"],
-    ["d", 2, 0.1, "wrong", 12.0, 6.0, 3, "y", "r"],
-    ["e", -1, np.nan, "unverified", np.nan, np.nan, 0, "", "no prediction was made"],
+    ["a", 1, 0.9, "confirmed", 40.0, 9.0, 0.8, 0.5, 0.9, 3, "x", "r"],
+    ["b", 1, 0.8, "confirmed", 30.0, 9.0, 0.7, 0.4, 0.8, 3, "x", "r"],
+    ["c", 2, 0.95, "distractor", 3.0, 1.0, 0.1, 0.0, 0.1, 3, "y", "r"],
+    ["d", 2, 0.1, "wrong", 12.0, 6.0, 0.3, 0.2, 0.3, 3, "y", "r"],
+    ["e", -1, np.nan, "unverified", np.nan, np.nan, np.nan, np.nan, np.nan, 0, "", "no prediction was made"],
 ]
 VERIFIED = pd.DataFrame(ROWS, columns=VERIFIED_COLUMNS)
 TRUTH = pd.DataFrame({"id": ["a", "b", "c", "e"], "landmarks": [(1,), (5, 6), (), (3,)]})

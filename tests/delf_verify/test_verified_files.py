@@ -13,8 +13,8 @@ HOSTILE = 'a,"b"\n<script>'
 
 def table() -> pd.DataFrame:
     rows = [
-        ["q1", 7, 0.1 + 0.2, "confirmed", 41.0, 41 / 3, 3, "i1", HOSTILE],
-        ["q2", -1, np.nan, "unverified", np.nan, np.nan, 0, "", "no prediction was made"],
+        ["q1", 7, 0.1 + 0.2, "confirmed", 41.0, 41 / 3, 0.82, 0.5, 0.97, 3, "i1", HOSTILE],
+        ["q2", -1, np.nan, "unverified", np.nan, np.nan, np.nan, np.nan, np.nan, 0, "", "no prediction was made"],
     ]
     return pd.DataFrame(rows, columns=files.VERIFIED_COLUMNS)
 
@@ -27,7 +27,7 @@ def test_verified_comes_back_as_it_went(tmp_path: Path) -> None:
 
 
 def test_evidence_and_refusals_come_back(tmp_path: Path) -> None:
-    evidence = {("q1", 7): QueryEvidence.of((ImageEvidence("i1", 50, 41), ImageEvidence("NA", 3, 0)))}
+    evidence = {("q1", 7): QueryEvidence.of((ImageEvidence("i1", 50, 41, 0.123456), ImageEvidence("NA", 3, 0, 0.0)))}
     files.write_evidence(tmp_path, evidence, table().head(1))
     assert files.read_evidence(tmp_path) == evidence
     files.write_refused(tmp_path, {"query": {"q9": ImageRefused(Refusal.EMPTY, HOSTILE)}, "index": {}})
@@ -44,7 +44,7 @@ def test_what_is_missing_or_damaged_is_said(tmp_path: Path) -> None:
     (tmp_path / "verified.csv").write_text("id,score\n")
     with pytest.raises(ValueError, match=r"has the columns \['id', 'score'\], expected"):
         files.read_verified(tmp_path)
-    (tmp_path / "verified.csv").write_text(",".join(files.VERIFIED_COLUMNS) + "\nq,x,,,,,,,\n")
+    (tmp_path / "verified.csv").write_text(",".join(files.VERIFIED_COLUMNS) + "\nq,x,,,,,,,,,,\n")
     with pytest.raises(ValueError, match="is damaged"):
         files.read_verified(tmp_path)
     for text, message in (("{", "is not JSON"), ("[]", "must hold a JSON object")):

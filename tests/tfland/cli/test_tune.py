@@ -23,7 +23,7 @@ def app() -> typer.Typer:
 @pytest.fixture
 def verified(tmp_path: Path) -> Path:
     inliers = np.array([2.0, 3.0, 4.0, 5.0] * 10 + [20.0, 30.0, 40.0, 50.0] * 10)
-    rows = [[f"q{n}", 7, 0.9 - n / 100, "wrong", x, x / 4, 4, "i", ""] for n, x in enumerate(inliers)]
+    rows = [[f"q{n}", 7, 0.9 - n / 100, "wrong", x, x / 4, 0.5, 0.5, np.nan, 4, "i", ""] for n, x in enumerate(inliers)]
     write_verified(tmp_path, pd.DataFrame(rows, columns=VERIFIED_COLUMNS))
     (tmp_path / "verify.json").write_text(json.dumps({"extractor": "sift-1"}))
     lines = [f"q{n},{'7' if x > 10 else ''},Public" for n, x in enumerate(inliers)]

@@ -16,8 +16,9 @@ SOLUTION = "id,landmarks,Usage\na,1,Public\nb,,Public\nc,2,Private\nd,3 4,Privat
 # a right, b a distractor, c wrong, d empty, e not scored.
 SUBMISSION = "id,landmarks\na,1 0.9\nb,1 0.8\nc,1 0.7\nd,\ne,5 1.0\n"
 VERIFIED = (
-    "id,landmark_id,score,verdict,max_inliers,mean_inliers,images_compared,best_image_id,reason\n"
-    "a,1,0.9,confirmed,30,9,2,x,\nb,1,0.8,distractor,1,1,2,x,\nc,1,0.7,wrong,6,6,2,x,\nd,4,0.6,unverified,0,0,0,,gone\n"
+    "id,landmark_id,score,verdict,max_inliers,mean_inliers,inlier_ratio,spread,"
+    "probability,images_compared,best_image_id,reason\n"
+    "a,1,0.9,confirmed,30,9,0.8,0.5,,2,x,\nb,1,0.8,distractor,1,1,0,0,,2,x,\nc,1,0.7,wrong,6,6,0.2,0.1,,2,x,\nd,4,0.6,unverified,0,0,,,,0,,gone\n"
 )
 
 

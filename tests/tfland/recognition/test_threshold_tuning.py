@@ -19,11 +19,11 @@ def verified(tmp_path: Path) -> Path:
         shows = number % 2 == 0
         largest = float(generator.integers(15, 80) if shows else generator.integers(0, 14))
         score = float(generator.integers(0, 50)) / 50
-        rows.append([f"q{number}", 7, score, "wrong", largest, largest / 4, 4, "i", ""])
+        rows.append([f"q{number}", 7, score, "wrong", largest, largest / 4, 0.5, 0.5, np.nan, 4, "i", ""])
         solution.append(f"q{number},{'7' if shows else ''},Public")
-    rows.append(["ignored", 7, 0.99, "wrong", 0.0, 0.0, 4, "i", ""])
-    rows.append(["empty", -1, np.nan, "unverified", np.nan, np.nan, 0, "", ""])
-    rows.append(["lost", 7, 0.5, "unverified", np.nan, np.nan, 0, "", ""])
+    rows.append(["ignored", 7, 0.99, "wrong", 0.0, 0.0, 0.0, 0.0, np.nan, 4, "i", ""])
+    rows.append(["empty", -1, np.nan, "unverified", *[np.nan] * 5, 0, "", ""])
+    rows.append(["lost", 7, 0.5, "unverified", *[np.nan] * 5, 0, "", ""])
     solution += ["ignored,7,Ignored", "empty,7,Public", "lost,7,Public"]
     write_verified(tmp_path, pd.DataFrame(rows, columns=VERIFIED_COLUMNS))
     (tmp_path / "verify.json").write_text(json.dumps({"extractor": "sift-1"}))
