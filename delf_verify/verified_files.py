@@ -40,7 +40,7 @@ VERIFIED_COLUMNS = [
 # Kept with so many digits; the decision rule sees no more either.
 _DECIMALS = 6
 _ROUNDED = ("mean_inliers", "inlier_ratio", "spread", "probability")
-_EVIDENCE_COLUMNS = [ID, LANDMARK, "image_id", "matches", "inliers", "spread"]
+EVIDENCE_COLUMNS = [ID, LANDMARK, "image_id", "matches", "inliers", "spread"]
 _REFUSED_COLUMNS = [ID, REASON, DETAIL, "role"]
 
 
@@ -84,7 +84,7 @@ def write_evidence(folder: Path, evidence: Evidence, order: pd.DataFrame) -> Non
         for query, landmark in zip(order[ID], order[LANDMARK], strict=True)
         for image in evidence[query, landmark].images
     )
-    _write_rows(folder / EVIDENCE_FILE, _EVIDENCE_COLUMNS, rows)
+    _write_rows(folder / EVIDENCE_FILE, EVIDENCE_COLUMNS, rows)
 
 
 def read_evidence(folder: Path) -> Evidence:
@@ -94,7 +94,7 @@ def read_evidence(folder: Path) -> Evidence:
         OSError: there is none.
         ValueError: it is not such a table.
     """
-    table = _read_rows(folder / EVIDENCE_FILE, _EVIDENCE_COLUMNS, "tfland verify")
+    table = _read_rows(folder / EVIDENCE_FILE, EVIDENCE_COLUMNS, "tfland verify")
     found: dict[tuple[str, int], list[ImageEvidence]] = {}
     for query, landmark, image_id, matches, inliers, spread in table.to_numpy(object).tolist():
         image = ImageEvidence(image_id, int(matches), int(inliers), float(spread))
