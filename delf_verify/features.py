@@ -2,12 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
+
+# Locations are float32: rounding leaves a line a width of about 1e-7 of its length, and variances are squares of that.
+_LINE = 1e-10
+
+
+def area_of(locations_yx: FloatArray) -> float:
+    """How much of an image locations [N, 2] take up, in square pixels: sqrt(det C), C their covariance.
+
+    Proportional to the area of the ellipse of one standard deviation; 0 without locations or where all lie on a line.
+    """
+    if not len(locations_yx):
+        return 0.0
+    y, x = locations_yx.T.astype(np.float64)
+    y, x = y - y.mean(), x - x.mean()
+    yy, xx, yx = (float(product) / len(y) for product in (y @ y, x @ x, y @ x))
+    determinant = yy * xx - yx * yx
+    # det / trace^2 is about the ratio of the smaller to the larger variance.
+    return float(np.sqrt(determinant)) if determinant > _LINE * (yy + xx) ** 2 else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +72,11 @@ class LocalFeatures:
 
     def __len__(self) -> int:
         return len(self.locations_yx)
+
+    @cached_property
+    def area(self) -> float:
+        """How much of the image the features take up; see `area_of`."""
+        return area_of(self.locations_yx)
 
     def take(self, indices: NDArray[np.integer] | Sequence[int]) -> "LocalFeatures":
         """The features of the given rows, in the order given."""

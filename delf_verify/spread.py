@@ -3,12 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from delf_verify.features import LocalFeatures
+from delf_verify.features import LocalFeatures, area_of
 from delf_verify.matching import PutativeMatches
 
 _MIN_INLIERS = 3
-# Locations are float32: rounding leaves a line a width of about 1e-7 of its length, and variances are squares of that.
-_LINE = 1e-10
 
 
 def inlier_spread(
@@ -16,9 +14,8 @@ def inlier_spread(
 ) -> float:
     """The share of the features' area that the inliers take up, of the image where it is the smaller one.
 
-    An area is sqrt(det C), C the covariance of locations: proportional to the area of the ellipse of one standard
-    deviation. As a ratio of two such areas of one image it does not depend on the image's size, nor on any other
-    affine map of it.
+    Areas are those of `delf_verify.features.area_of`. As a ratio of two areas of one image it does not depend on the
+    image's size, nor on any other affine map of it.
 
     Args:
         query: the query's features.
@@ -38,17 +35,9 @@ def inlier_spread(
     if np.count_nonzero(mask) < _MIN_INLIERS:
         return 0.0
     sides = ((query, putative.query_indices), (index, putative.index_indices))
-    return min(_share(features.locations_yx, rows[mask]) for features, rows in sides)
+    return min(_share(features, rows[mask]) for features, rows in sides)
 
 
-def _share(locations_yx: NDArray[np.float32], rows: NDArray[np.int64]) -> float:
-    whole, part = _area(locations_yx), _area(locations_yx[rows])
+def _share(features: LocalFeatures, rows: NDArray[np.int64]) -> float:
+    whole, part = features.area, area_of(features.locations_yx[rows])
     return min(1.0, part / whole) if whole > 0 else 0.0
-
-
-def _area(locations_yx: NDArray[np.float32]) -> float:
-    centred = locations_yx - locations_yx.mean(axis=0, dtype=np.float64)
-    (yy, yx), (_, xx) = (centred.T @ centred / len(centred)).tolist()
-    determinant = yy * xx - yx * yx
-    # det / trace^2 is about the ratio of the smaller to the larger variance.
-    return float(np.sqrt(determinant)) if determinant > _LINE * (yy + xx) ** 2 else 0.0
