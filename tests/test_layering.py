@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FLOOR_FOR_DELF = {"images", "catalog", "schema", "tfrecord", "atomic", "terminal", "json_files"}
+FLOOR_FOR_DELF = {"images", "catalog", "schema", "tfrecord", "atomic", "folder_lock", "terminal", "json_files"}
 WITHOUT_TENSORFLOW = (
     "tfland/models",
     "tfland/losses",

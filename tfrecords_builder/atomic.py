@@ -1,5 +1,6 @@
 """Writes that either happen whole or not at all, so that a job can be killed at any moment."""
 
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
@@ -44,6 +45,18 @@ def atomic_write(path: Path | str, mode: str = "w", *, newline: str | None = Non
             # A full disk says so without a name: which of several disks is what a person needs to know.
             error.filename = str(path)
         raise
+
+
+def forget_partials(folder: Path, name: str = "") -> None:
+    """Removes what `atomic_write` left in a folder when its process was killed within a write.
+
+    Args:
+        folder: the caller holds its lock: nobody writes there now.
+        name: of the one file whose leftovers are meant; "" means every file's.
+    """
+    pattern = f".{glob.escape(name[:100])}.*.partial" if name else ".*.partial"
+    for leftover in folder.glob(pattern):
+        leftover.unlink()
 
 
 def _current_umask() -> int:

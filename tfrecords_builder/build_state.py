@@ -3,7 +3,6 @@
 `settings.json` says what the folder is for; `SHARD.json`, written after the shard itself, says that it is finished.
 """
 
-import fcntl
 import logging
 import shutil
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tfrecords_builder.atomic import forget_partials
+from tfrecords_builder.folder_lock import hold_lock
 from tfrecords_builder.json_files import read_object, write_json
 from tfrecords_builder.manifest import RefusedImage, ShardEntry
 from tfrecords_builder.schema import MANIFEST_FILE, offsets_name
@@ -52,8 +53,8 @@ class BuildState:
                 )
             write_json(path, settings)
         # Left by a run that was killed while it wrote; the lock says that nobody writes now.
-        for leftover in [*self._out.glob(".*.partial"), *self._folder.glob(".*.partial")]:
-            leftover.unlink()
+        forget_partials(self._out)
+        forget_partials(self._folder)
         for folder in (REPAIR_FOLDER, PLAN_FOLDER):
             shutil.rmtree(self._out / folder, ignore_errors=True)
 
@@ -125,14 +126,8 @@ def open_state(out: Path) -> Iterator[BuildState]:
     Raises:
         OSError: another build is running in the folder, or it cannot be written.
     """
-    folder = out / STATE_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("w") as lock:
-        try:
-            # The kernel drops the lock when the process ends, however it ends.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(f"another build is running in {out}; wait for it or choose another --out") from error
+    busy = f"another build is running in {out}; wait for it or choose another --out"
+    with hold_lock(out / STATE_FOLDER / _LOCK, busy):
         yield BuildState(out)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tfrecords_builder.atomic import atomic_write
+from tfrecords_builder.atomic import atomic_write, forget_partials
 from tfrecords_builder.download_config import DownloadConfig
 from tfrecords_builder.download_failures import DownloadFailed, Failure
 from tfrecords_builder.fetch import Fetcher, MemorySink
@@ -85,8 +85,7 @@ def download_photographs(config: DownloadConfig, *, clock: Clock | None = None) 
 def write_failed(path: Path, failed: Iterable[Failed]) -> None:
     """Writes what gave no photograph: id, url, reason, detail."""
     # What a run left that was killed while it wrote this very file; the caller holds the folder's lock.
-    for leftover in path.parent.glob(f".{path.name}.*.partial"):
-        leftover.unlink()
+    forget_partials(path.parent, path.name)
     with atomic_write(path, newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((ID, URL, REASON, DETAIL))

@@ -4,7 +4,6 @@ It lies in `.download` beside the photographs. A photograph is stored before its
 the row, and the file is then found again.
 """
 
-import fcntl
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfrecords_builder.download_failures import DownloadFailed
+from tfrecords_builder.folder_lock import hold_lock
 from tfrecords_builder.photograph_files import STATE_FOLDER, StoredFile
 
 _LEDGER = "ledger.sqlite"
@@ -220,14 +220,8 @@ def open_ledger(out: Path) -> Iterator[Ledger]:
         OSError: another download is running in the folder, or the ledger cannot be read or written.
     """
     folder = out / STATE_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / _LEDGER
-    with (folder / _LOCK).open("w") as lock:
-        try:
-            # The kernel drops the lock when the process ends, however it ends.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(f"another download is running in {out}; wait for it or choose another --out") from error
+    with hold_lock(folder / _LOCK, f"another download is running in {out}; wait for it or choose another --out"):
         try:
             ledger = Ledger(path)
             try:

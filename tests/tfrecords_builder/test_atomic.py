@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tfrecords_builder.atomic import atomic_write
+from tfrecords_builder.atomic import atomic_write, forget_partials
 
 
 def test_text_and_bytes(tmp_path):
@@ -68,3 +68,15 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"exists|Not a directory"), atomic_write(tmp_path / "file/a"):
         pass
+
+
+def test_leftovers_of_one_name_or_of_all_are_forgotten(tmp_path: Path) -> None:
+    for name in (".a.csv.x1.partial", ".b.csv.x2.partial", ".[a].csv.x3.partial", "a.csv", "kept.partial"):
+        (tmp_path / name).write_text("")
+    forget_partials(tmp_path, "a.csv")
+    assert not (tmp_path / ".a.csv.x1.partial").exists()
+    assert (tmp_path / ".b.csv.x2.partial").exists()
+    forget_partials(tmp_path, "[a].csv")
+    assert not (tmp_path / ".[a].csv.x3.partial").exists()
+    forget_partials(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "kept.partial"]

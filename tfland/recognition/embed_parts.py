@@ -4,7 +4,6 @@
 `part-n.npy` their vectors, `part-n.json`, written after it, whose they are and what was refused.
 """
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from tfrecords_builder.atomic import atomic_write
+from tfrecords_builder.atomic import atomic_write, forget_partials
 from tfrecords_builder.build_state import differences
+from tfrecords_builder.folder_lock import hold_lock
 from tfrecords_builder.json_files import read_object, write_json
 from tfrecords_builder.manifest import RefusedImage
 
@@ -115,15 +115,10 @@ def open_parts(out: Path, *, shared: bool) -> Iterator[Parts]:
         OSError: others hold the folder, or it cannot be written.
     """
     folder = out / PARTS_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("w") as lock:
-        try:
-            # The kernel drops the lock when the process ends, however it ends.
-            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(f"another `tfland embed` is running in {out}; wait for it or choose another --out") from error
+    busy = f"another `tfland embed` is running in {out}; wait for it or choose another --out"
+    with hold_lock(folder / _LOCK, busy, shared=shared):
         if not shared:
             # Left by runs that were killed while they wrote; the lock says that nobody writes now.
-            for leftover in [*out.glob(".*.partial"), *folder.glob(".*.partial")]:
-                leftover.unlink()
+            forget_partials(out)
+            forget_partials(folder)
         yield Parts(folder)
