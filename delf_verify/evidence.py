@@ -34,11 +34,11 @@ class ImageEvidence:
 
 
 @dataclass(frozen=True)
-class QueryEvidence:
-    """What all index images of a landmark say.
+class QuerySummary:
+    """What all index images of a landmark say, without the images: 100,000 of them fit in memory.
 
     Attributes:
-        images: one a compared index image, in the index's order.
+        num_images: compared index images.
         max_inliers: the largest number of inliers; NaN where nothing was compared.
         mean_inliers: their mean over the compared images (seed 003); NaN likewise.
         best_image_id: the image of max_inliers (of equals the one with more matches, then the first id); "" where
@@ -47,22 +47,33 @@ class QueryEvidence:
         spread: of the best image; NaN likewise.
     """
 
-    images: tuple[ImageEvidence, ...]
+    num_images: int
     max_inliers: float
     mean_inliers: float
     best_image_id: str
     inlier_ratio: float
     spread: float
 
+
+@dataclass(frozen=True)
+class QueryEvidence(QuerySummary):
+    """What all index images of a landmark say, image by image.
+
+    Attributes:
+        images: one a compared index image, in the order in which they were compared.
+    """
+
+    images: tuple[ImageEvidence, ...]
+
     @classmethod
     def of(cls, images: tuple[ImageEvidence, ...]) -> "QueryEvidence":
         """Sums the images up."""
         if not images:
-            return cls(images, np.nan, np.nan, "", np.nan, np.nan)
+            return cls(0, np.nan, np.nan, "", np.nan, np.nan, images)
         inliers = [image.num_inliers for image in images]
         best = min(images, key=lambda image: (-image.num_inliers, -image.num_putative, image.image_id))
         mean = sum(inliers) / len(inliers)
-        return cls(images, float(max(inliers)), mean, best.image_id, best.inlier_ratio, best.spread)
+        return cls(len(images), float(max(inliers)), mean, best.image_id, best.inlier_ratio, best.spread, images)
 
 
 @dataclass(frozen=True, eq=False)

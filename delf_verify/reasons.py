@@ -1,10 +1,10 @@
 """Says in words why a prediction got its verdict."""
 
 from delf_verify.decision import Thresholds, Verdict
-from delf_verify.evidence import QueryEvidence
+from delf_verify.evidence import QuerySummary
 
 
-def explain(evidence: QueryEvidence, verdict: Verdict, thresholds: Thresholds) -> str:
+def explain(evidence: QuerySummary, verdict: Verdict, thresholds: Thresholds) -> str:
     """One sentence that names the numbers that decided.
 
     Args:
@@ -13,7 +13,7 @@ def explain(evidence: QueryEvidence, verdict: Verdict, thresholds: Thresholds) -
         thresholds: by which.
     """
     largest, mean = evidence.max_inliers, evidence.mean_inliers
-    images = f"{len(evidence.images)} index image{'s' if len(evidence.images) != 1 else ''}"
+    images = f"{evidence.num_images} index image{'s' if evidence.num_images != 1 else ''}"
     if verdict is Verdict.CONFIRMED and largest >= thresholds.max_inliers:
         return (
             f"image {evidence.best_image_id} agrees in {largest:.0f} places, at least the "
