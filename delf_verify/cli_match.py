@@ -1,4 +1,4 @@
-"""The command `match`: two photographs, matched and drawn."""
+"""The command `match`: two photographs, matched and drawn, or a list of pairs, scored."""
 
 import json
 from pathlib import Path
@@ -6,17 +6,47 @@ from typing import Annotated
 
 import typer
 
-from delf_verify.cli_options import FeaturesOption
+from delf_verify.cli_options import CPUS, FeaturesOption, WorkersOption
+from tfrecords_builder.terminal import Refused
 
 
 def match(
-    a: Annotated[Path, typer.Argument(help="A photograph.")],
-    b: Annotated[Path, typer.Argument(help="Another one.")],
-    out: Annotated[Path, typer.Option(help="The drawing, a PNG.")] = Path("match.png"),
+    a: Annotated[Path | None, typer.Argument(help="A photograph.", show_default=False)] = None,
+    b: Annotated[Path | None, typer.Argument(help="Another one.", show_default=False)] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The drawing, a PNG; match.png if absent. Of a list: the scores, scores.csv if absent."),
+    ] = None,
     features: FeaturesOption = "sift",
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Instead of A and B: a CSV a,b of photographs; a,b,matches,inliers,probability.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the list's photographs, the CSV's own if absent.")] = (
+        None
+    ),
+    thresholds: Annotated[
+        Path | None, typer.Option(help="thresholds.yaml with the list's probabilities; the shipped ones if absent.")
+    ] = None,
+    workers: WorkersOption = CPUS,
 ) -> None:
-    """Matches, draws and prints the counts."""
+    """Matches two photographs and draws the inliers, or scores the pairs of a CSV.
+
+    Raises:
+        ValueError: neither two photographs nor a list was given, or both.
+        Refused: photographs of a list could not be read.
+    """
+    if pairs is not None and a is None:
+        _match_list(pairs, out or Path("scores.csv"), images, features, thresholds, workers, as_json)
+    elif pairs is None and a is not None and b is not None:
+        if images is not None or thresholds is not None:
+            raise ValueError("--images and --thresholds belong to --pairs")
+        _match_two(a, b, out or Path("match.png"), features, as_json)
+    else:
+        raise ValueError("give either two photographs A and B, or --pairs CSV")
+
+
+def _match_two(a: Path, b: Path, out: Path, features: str, as_json: bool) -> None:
     from delf_verify.config import default_config
     from delf_verify.extract import load_extractor
     from delf_verify.pairs import match_photographs
@@ -42,3 +72,18 @@ def match(
         typer.echo(json.dumps(counts, indent=2))
     else:
         typer.echo(f"{counts['matches']} matches, {counts['inliers']} inliers; drawn in {out}")
+
+
+def _match_list(
+    pairs: Path, out: Path, images: Path | None, features: str, thresholds: Path | None, workers: int, as_json: bool
+) -> None:
+    from delf_verify.pairs import score_list
+
+    listed = score_list(pairs, out, root=images, features=features, thresholds=thresholds, workers=workers)
+    counts = {"pairs": listed.num_pairs, "scored": listed.num_scored, "refused": len(listed.refused), "out": str(out)}
+    if as_json:
+        typer.echo(json.dumps(counts, indent=2))
+    else:
+        typer.echo(f"{listed.num_scored} of {listed.num_pairs} pairs scored: {out}")
+    if listed.refused:
+        raise Refused(f"{len(listed.refused)} photographs could not be read; {listed.refused_file} lists them")

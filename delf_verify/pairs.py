@@ -1,23 +1,30 @@
 """Pairs of photographs: one of them, or a list from a CSV, in parallel and with features extracted once an image."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from delf_verify.config import VerifyConfig
-from delf_verify.evidence import PairMatch, match_images
+from delf_verify.config import VerifyConfig, default_config
+from delf_verify.decision import default_thresholds, load_thresholds, probabilities
+from delf_verify.evidence import PairMatch
 from delf_verify.extract import load_extractor
 from delf_verify.feature_job import extract_missing
 from delf_verify.feature_store import FeatureStore
 from delf_verify.features import Extractor, LocalFeatures
-from delf_verify.matching import AggregatedIndex
-from delf_verify.parallel import ordered_map
+from delf_verify.pair_files import Pair, read_pairs, write_refused, write_scores
+from delf_verify.pair_files import read_labelled_pairs as read_labelled_pairs
+from delf_verify.pair_job import PairScore, match_features, match_stored
 from tfrecords_builder import terminal
 from tfrecords_builder.images import ImageRefused, Refusal, read_image
+from tfrecords_builder.json_files import read_object, write_json
+
+# Whose features a folder holds: their ids are paths, which say so only together with this.
+_ROOT_FILE = "photographs.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,43 +59,11 @@ def match_photographs(first: Path, second: Path, extractor: Extractor, config: V
     return MatchedPhotographs((one, other), features, match_features(*features, config))
 
 
-def match_features(first: LocalFeatures, second: LocalFeatures, config: VerifyConfig) -> PairMatch:
-    """The matches of two images, the second of which is an index of one image."""
-    return match_images(first, AggregatedIndex(["second"], [second]), config)[0]
-
-
 def _read(path: Path) -> NDArray[np.uint8]:
     try:
         return read_image(path)
     except ImageRefused as refused:
         raise terminal.CheckFailed(f"{path} cannot be read as a photograph: {refused}") from refused
-
-
-def read_labelled_pairs(path: Path) -> pd.DataFrame:
-    """The pairs of a CSV with the columns a, b (photographs, relative to one folder) and same (1 or 0).
-
-    Returns:
-        Columns a and b (text) and same (bool).
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: a column is missing, a path leads out of the folder, or `same` is neither 0 nor 1.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"no CSV file at {path}")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no CSV file: {error}") from error
-    if missing := [column for column in ("a", "b", "same") if column not in table.columns]:
-        raise ValueError(f"{path} lacks the columns {missing}; it has {list(table.columns)}, expected a,b,same")
-    for line, (first, second, same) in enumerate(zip(table["a"], table["b"], table["same"], strict=True), start=2):
-        for name in (first, second):
-            if not name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                raise ValueError(f"{path}, line {line}: {name!r} must be a path within the photographs' folder")
-        if same not in ("0", "1"):
-            raise ValueError(f"{path}, line {line}: same is {same!r}, expected 1 or 0")
-    return table[["a", "b"]].assign(same=table["same"] == "1")
 
 
 @dataclass(frozen=True)
@@ -99,33 +74,14 @@ class _PathSource:
 
     def read(self, image_id: str) -> NDArray[np.uint8]:
         path = self.root / image_id
-        if not path.resolve().is_relative_to(self.root.resolve()):
+        # Not Path.resolve, which fails on a loop of links.
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root)):
             raise ImageRefused(Refusal.OUTSIDE, f"{path} is a link to a file outside {self.root}")
         return read_image(path)
 
 
-@dataclass(frozen=True)
-class _MakePairWork:
-    folder: Path
-    fingerprint: str
-    config: VerifyConfig
-
-    def __call__(self) -> "_PairWork":
-        return _PairWork(FeatureStore(self.folder, self.fingerprint), self.config)
-
-
-@dataclass(frozen=True)
-class _PairWork:
-    store: FeatureStore
-    config: VerifyConfig
-
-    def __call__(self, pair: tuple[str, str]) -> tuple[int, int]:
-        match = match_features(self.store.get(pair[0]), self.store.get(pair[1]), self.config)
-        return len(match.putative), match.geometry.num_inliers
-
-
 def score_pairs(
-    pairs: Sequence[tuple[str, str]],
+    pairs: Sequence[Pair],
     *,
     root: Path,
     features: str,
@@ -136,26 +92,26 @@ def score_pairs(
     """The matches and inliers of many pairs, and the photographs that were refused.
 
     Args:
-        pairs: paths below `root`.
+        pairs: paths below `root`; a pair may occur twice, and both may be one photograph.
         root: folder of the photographs.
-        features: "sift" or "delf:DIR".
-        feature_folder: where features are kept, for this run if it is killed and for later ones.
+        features: names the extractor; see `delf_verify.extract.load_extractor`.
+        feature_folder: where features and scores are kept, for this run if it is killed and for later ones.
         config: matching and geometry.
         workers: processes; the results do not depend on them.
 
     Returns:
-        Columns a, b, matches and inliers, in the order of the pairs, without pairs of a refused photograph; and the
-        refused ones by path.
+        Columns a, b (text), matches, inliers (int64), inlier_ratio and spread (float64; see `ImageEvidence`), in the
+        order of the pairs, without pairs of a refused photograph; and the refused ones by path.
 
     Raises:
         OSError: a folder cannot be read or written.
-        ValueError: the features of another extractor lie in `feature_folder`.
+        ValueError: the features of another extractor, or of photographs in another folder, lie in `feature_folder`.
     """
     extractor = load_extractor(features)
-    names = [name for pair in pairs for name in pair]
     with FeatureStore(feature_folder, extractor.fingerprint) as store:
+        _check_root(feature_folder, root)
         refused = extract_missing(
-            names,
+            [name for pair in pairs for name in pair],
             source=_PathSource(root),
             store=store,
             features=features,
@@ -163,15 +119,82 @@ def score_pairs(
             workers=workers,
             what="pairs",
         )
-    good = [pair for pair in pairs if not refused.keys() & set(pair)]
-    counts = []
-    make_work = _MakePairWork(feature_folder, extractor.fingerprint, config)
-    with (
-        terminal.progress("match", len(good), unit="pairs") as bar,
-        ordered_map(make_work, good, workers=workers) as results,
-    ):
-        for count in results:
-            counts.append(count)
-            bar.advance()
-    rows = [(*pair, *count) for pair, count in zip(good, counts, strict=True)]
-    return pd.DataFrame(rows, columns=["a", "b", "matches", "inliers"]), refused
+        good = [pair for pair in pairs if pair[0] not in refused and pair[1] not in refused]
+        scores = match_stored(good, store, config, workers=workers)
+    table = pd.DataFrame(good, columns=["a", "b"])
+    for name in PairScore._fields[:2]:
+        table[name] = np.array([getattr(score, name) for score in scores], np.int64)
+    table["inlier_ratio"] = table["inliers"] / table["matches"].clip(lower=1)
+    table["spread"] = np.array([score.spread for score in scores], np.float64)
+    return table, refused
+
+
+@dataclass(frozen=True)
+class ScoredList:
+    """What became of a list of pairs.
+
+    Attributes:
+        num_pairs: rows of the list.
+        num_scored: those of them whose photographs could be read.
+        refused: the photographs that could not, by path.
+        refused_file: where they are written down.
+    """
+
+    num_pairs: int
+    num_scored: int
+    refused: dict[str, ImageRefused]
+    refused_file: Path
+
+
+def score_list(
+    pairs: Path, out: Path, *, root: Path | None, features: str, thresholds: Path | None, workers: int
+) -> ScoredList:
+    """Scores the pairs of a CSV; writes NAME.csv and NAME_refused.csv, and keeps the features in NAME_features.
+
+    Args:
+        pairs: see `delf_verify.pair_files`.
+        out: NAME.csv, its scores.
+        root: folder of the photographs; None: that of `pairs`.
+        features: names the extractor.
+        thresholds: what `tfland tune` wrote; its fit for pairs makes the probabilities, which stay empty where it has
+            none. None: what is shipped for the extractor.
+        workers: processes; the files do not depend on them.
+
+    Raises:
+        OSError: a file cannot be read or written.
+        ValueError: the list, the thresholds or `features` are bad, or of different extractors.
+        RuntimeError: a worker process died.
+    """
+    listed = read_pairs(pairs)
+    rule = default_thresholds(features) if thresholds is None else load_thresholds(thresholds)
+    rule.check_extractor(load_extractor(features).fingerprint)
+    table, refused = score_pairs(
+        listed,
+        root=root or pairs.parent,
+        features=features,
+        feature_folder=out.with_name(f"{out.stem}_features"),
+        config=default_config(features),
+        workers=workers,
+    )
+    numbers = zip(
+        table["matches"],
+        table["inliers"],
+        probabilities(table.rename(columns={"inliers": "num_inliers"}), rule),
+        strict=True,
+    )
+    refused_file = out.with_name(f"{out.stem}_refused.csv")
+    write_refused(refused_file, refused)
+    write_scores(out, listed, dict(zip(zip(table["a"], table["b"], strict=True), numbers, strict=True)))
+    return ScoredList(len(listed), len(table), refused, refused_file)
+
+
+def _check_root(feature_folder: Path, root: Path) -> None:
+    """Refuses features of photographs that have the same paths in another folder."""
+    path, name = feature_folder / _ROOT_FILE, str(root.resolve())
+    if not path.exists():
+        write_json(path, {"images": name})
+    elif (stored := read_object(path).get("images")) != name:
+        raise ValueError(
+            f"{feature_folder} holds features of the photographs in {stored!r}, not of those in {name!r}: "
+            "delete it or give another --out"
+        )

@@ -1,12 +1,11 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-import pandas as pd
 import pytest
 
 from delf_verify.config import default_config
 from delf_verify.extract import load_extractor
-from delf_verify.pairs import match_photographs, read_labelled_pairs, score_pairs
+from delf_verify.pairs import match_photographs, score_pairs
 from tfrecords_builder.terminal import CheckFailed
 
 PAIRS = [("queries/query10x0.jpg", "index/index10x0.jpg"), ("queries/query10x0.jpg", "index/index20x0.jpg")]
@@ -39,7 +38,10 @@ def test_many_pairs(verify_world: SimpleNamespace, tmp_path: Path, workers: int)
         workers=workers,
     )
     assert list(table["b"]) == ["index/index10x0.jpg", "index/index20x0.jpg"]
+    assert list(table.columns) == ["a", "b", "matches", "inliers", "inlier_ratio", "spread"]
     assert table["inliers"][0] > 60 > table["inliers"][1]
+    assert table["inlier_ratio"].tolist() == (table["inliers"] / table["matches"]).tolist()
+    assert 0.3 < table["spread"][0] <= 1 and 0 <= table["spread"][1] <= 1
     assert list(refused) == ["index/none.jpg"]
 
 
@@ -55,28 +57,13 @@ def test_links_that_lead_out_are_refused(verify_world: SimpleNamespace, tmp_path
     assert table.empty and "outside" in str(refused["out.jpg"])
 
 
-def test_labels(tmp_path: Path) -> None:
-    path = tmp_path / "pairs.csv"
-    path.write_text("a,b,same,scene\nx.jpg,y/NA.jpg,1,s\nx.jpg,z.jpg,0,t\n")
-    table = read_labelled_pairs(path)
-    pd.testing.assert_frame_equal(
-        table, pd.DataFrame({"a": ["x.jpg"] * 2, "b": ["y/NA.jpg", "z.jpg"], "same": [True, False]}), check_dtype=False
+def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    table, refused = score_pairs(
+        [("loop.jpg", "loop.jpg")],
+        root=tmp_path,
+        features="sift",
+        feature_folder=tmp_path / "features",
+        config=default_config("sift"),
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a,b\nx,y\n", r"lacks the columns \['same'\]"),
-        ("a,b,same\nx,/etc/passwd,1\n", "line 2: '/etc/passwd' must be a path within"),
-        ("a,b,same\nx,y,1\n../x,y,1\n", r"line 3: '\.\./x' must be a path within"),
-        ("a,b,same\nx,y,yes\n", "line 2: same is 'yes', expected 1 or 0"),
-        ("", "is no CSV file"),
-    ],
-)
-def test_bad_labels(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "pairs.csv").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        read_labelled_pairs(tmp_path / "pairs.csv")
-    with pytest.raises(FileNotFoundError, match="no CSV file"):
-        read_labelled_pairs(tmp_path / "none.csv")
+    assert table.empty and list(refused) == ["loop.jpg"]

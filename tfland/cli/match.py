@@ -1,4 +1,4 @@
-"""`tfland match`: one pair of photographs, matched and drawn."""
+"""`tfland match`: one pair of photographs, matched and drawn, or a list of pairs, scored."""
 
 import typer
 
@@ -7,4 +7,4 @@ from delf_verify.cli_match import match
 
 def register(app: typer.Typer) -> None:
     """Adds the command to an application."""
-    app.command("match", help="Matches two photographs and draws the inliers.")(match)
+    app.command("match", help="Matches two photographs and draws the inliers, or scores a list of pairs.")(match)
