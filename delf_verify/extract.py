@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class DelfExtractor:
-    """Extracts DELF features: pyramid, attention, L2 -> PCA -> L2 (Noh et al. 2017; seed 003).
+    """Extracts DELF features: pyramid, attention, L2 -> PCA (whitened as an option) -> L2 (Noh et al. 2017; seed 003).
 
     Args:
         folder: what `fit_extractor` wrote. It loads without the package that trained the model.
@@ -106,7 +106,7 @@ def fit_extractor(
             samples.append(pyramid.extract(image).descriptors[:share])
             state.advance()
     descriptors = np.concatenate(samples)
-    pca = Pca.fit(descriptors, config.pca_size)
+    pca = Pca.fit(descriptors, config.pca_size, whiten=config.pca_whiten)
     variance = float(np.var(descriptors, axis=0, dtype=np.float64).sum())
     share_kept = 100 * float(pca.variances.sum()) / max(variance, 1e-12)
     logger.info(

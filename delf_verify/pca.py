@@ -1,4 +1,9 @@
-"""Projection of descriptors to fewer dimensions: L2-normalise, PCA, L2-normalise (Noh et al. 2017, section 4.2)."""
+"""Projection of descriptors to fewer dimensions: L2-normalise, PCA, L2-normalise (Noh et al. 2017, section 4.2).
+
+Whitening, an option, divides every direction by its standard deviation before the second normalisation, so that the
+directions of the largest variance no longer decide alone (Jégou and Chum 2012, Negative evidences and co-occurences in
+image retrieval, section 3; `use_whitening` of DELF's published code).
+"""
 
 import zipfile
 from dataclasses import dataclass
@@ -10,6 +15,9 @@ from numpy.typing import NDArray
 from tfrecords_builder.atomic import atomic_write
 
 _TINY = 1e-12
+# Whitening divides by standard deviations: a direction with less than this share of the largest variance is noise of
+# float32 arithmetic, which whitening would blow up to full size.
+_LEAST_VARIANCE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,14 +28,16 @@ class Pca:
         mean: [D] float32, of the L2-normalised descriptors.
         components: [D, d] float32, orthonormal columns by falling variance.
         variances: [d] float32, along the components.
+        whiten: divide the projected numbers by the square roots of the variances.
 
     Raises:
-        ValueError: the shapes do not fit together or a number is not finite.
+        ValueError: the shapes do not fit together, a number is not finite, or whitening would divide by (nearly) 0.
     """
 
     mean: NDArray[np.float32]
     components: NDArray[np.float32]
     variances: NDArray[np.float32]
+    whiten: bool = False
 
     def __post_init__(self) -> None:
         for name in ("mean", "components", "variances"):
@@ -45,17 +55,23 @@ class Pca:
                 f"pca: components {list(self.components.shape)} do not fit mean {list(self.mean.shape)} and "
                 f"variances {list(self.variances.shape)}"
             )
+        if self.whiten and (flat := int((self.variances <= _LEAST_VARIANCE * self.variances.max()).sum())):
+            raise ValueError(
+                f"pca: {flat} of {len(self.variances)} directions have no variance to whiten by; give a smaller size "
+                "or more images"
+            )
 
     @classmethod
-    def fit(cls, descriptors: NDArray[np.floating], size: int) -> "Pca":
+    def fit(cls, descriptors: NDArray[np.floating], size: int, *, whiten: bool = False) -> "Pca":
         """The projection to the `size` directions of the largest variance.
 
         Args:
             descriptors: [N, D] float, N > size; a sample of many images.
             size: d, dimensions to keep, at most D.
+            whiten: see the class.
 
         Raises:
-            ValueError: too few descriptors, or `size` is out of range.
+            ValueError: too few descriptors, `size` is out of range, or a direction has no variance to whiten by.
         """
         count, dimension = descriptors.shape
         if not 1 <= size <= dimension:
@@ -72,7 +88,7 @@ class Pca:
         # An eigenvector's sign is arbitrary; a fixed one makes the fit the same on every machine.
         largest = np.abs(vectors).argmax(axis=0)
         vectors = vectors * np.sign(vectors[largest, np.arange(size)])
-        return cls(mean, vectors, np.maximum(values[::-1][:size], 0))
+        return cls(mean, vectors, np.maximum(values[::-1][:size], 0), whiten)
 
     def project(self, descriptors: NDArray[np.floating]) -> NDArray[np.float32]:
         """Descriptors [N, D] float -> [N, d] float32 of unit length.
@@ -85,16 +101,19 @@ class Pca:
                 f"pca: descriptors must be [N, {len(self.mean)}], got {list(descriptors.shape)}: "
                 "the projection was fitted on other features"
             )
-        return normalize((normalize(descriptors) - self.mean) @ self.components)
+        projected = (normalize(descriptors) - self.mean) @ self.components
+        return normalize(projected / np.sqrt(self.variances) if self.whiten else projected)
 
     def save(self, path: Path | str) -> None:
         """Writes the projection as .npz, whole or not at all; the same projection gives the same bytes."""
         with atomic_write(path, "wb") as file:
-            np.savez(file, mean=self.mean, components=self.components, variances=self.variances)
+            np.savez(
+                file, mean=self.mean, components=self.components, variances=self.variances, whiten=np.array(self.whiten)
+            )
 
     @classmethod
     def load(cls, path: Path | str) -> "Pca":
-        """Reads what `save` wrote.
+        """Reads what `save` wrote; a file from before there was whitening does not whiten.
 
         Raises:
             OSError: the file cannot be read.
@@ -102,7 +121,8 @@ class Pca:
         """
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                return cls(arrays["mean"], arrays["components"], arrays["variances"])
+                whiten = bool(arrays["whiten"]) if "whiten" in arrays else False
+                return cls(arrays["mean"], arrays["components"], arrays["variances"], whiten)
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} holds no PCA projection: {error}") from error
 

@@ -35,6 +35,7 @@ class DelfConfig:
         min_side: pyramid images whose shorter side, in pixels, is below this are left out.
         max_side: a photograph whose longer side, in pixels, is above this is reduced to it first.
         pca_size: length of the projected descriptors.
+        pca_whiten: divide the projected numbers by their standard deviations; see `delf_verify.pca`.
         pca_samples: descriptors that the projection is fitted on at most, spread evenly over the images.
 
     Raises:
@@ -48,6 +49,7 @@ class DelfConfig:
     min_side: int = 32
     max_side: int = 1024
     pca_size: int = 40
+    pca_whiten: bool = False
     pca_samples: int = 200_000
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -90,12 +91,26 @@ def test_settings_weights_and_sample_change_the_fingerprint(folder: Path, tmp_pa
     assert len(fingerprints) == 4
 
 
+def test_whitening_is_kept_in_the_folder_and_in_the_fingerprint(folder: Path, tmp_path: Path) -> None:
+    plain, config = DelfExtractor.load(folder), replace(CONFIG, pca_whiten=True)
+    fit_extractor(tiny_delf(), photographs(), config, tmp_path)
+    whitened, image = DelfExtractor.load(tmp_path), photographs()[1]
+    assert whitened.config.pca_whiten
+    assert whitened.fingerprint != plain.fingerprint
+    before, after = plain.extract(image), whitened.extract(image)
+    np.testing.assert_array_equal(after.locations_yx, before.locations_yx)
+    # The length that L2 took away is the same factor for every number of a row.
+    expected = before.descriptors / np.sqrt(np.load(folder / "pca.npz")["variances"])
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(after.descriptors, expected, atol=1e-4)
+
+
 def test_every_image_gives_an_even_share_of_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from delf_verify.pca import Pca
 
     counts = []
     fit = Pca.fit
-    monkeypatch.setattr(Pca, "fit", lambda descriptors, size: counts.append(len(descriptors)) or fit(descriptors, size))
+    monkeypatch.setattr(Pca, "fit", lambda rows, size, **how: counts.append(len(rows)) or fit(rows, size, **how))
     config = DelfConfig(scales=(1.0,), pca_size=4, pca_samples=50, min_side=16)
     fit_extractor(tiny_delf(), photographs(5), config, tmp_path)
     assert counts == [50]

@@ -104,3 +104,27 @@ def test_bad_arrays_are_refused() -> None:
         Pca(np.zeros((3, 1)), np.zeros((3, 2)), np.zeros(2))
     with pytest.raises(ValueError, match="mean holds a value that is not finite"):
         Pca(np.full(3, np.inf), np.zeros((3, 2)), np.zeros(2))
+
+
+def test_whitened_against_scikit_learn() -> None:
+    descriptors = sample()
+    unit = descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True)
+    pca, reference = Pca.fit(descriptors, 5, whiten=True), PCA(5, svd_solver="full", whiten=True).fit(unit)
+    projected, expected = pca.project(descriptors), normalize(reference.transform(unit))
+    np.testing.assert_allclose(np.abs(projected), np.abs(expected), atol=1e-3)
+    assert np.abs(projected - Pca.fit(descriptors, 5).project(descriptors)).max() > 0.1
+
+
+def test_whitening_is_saved_and_absent_from_older_files(tmp_path: Path) -> None:
+    pca = Pca.fit(sample(), 4, whiten=True)
+    pca.save(tmp_path / "a.npz")
+    assert Pca.load(tmp_path / "a.npz").whiten
+    np.savez(tmp_path / "old.npz", mean=pca.mean, components=pca.components, variances=pca.variances)
+    assert not Pca.load(tmp_path / "old.npz").whiten
+
+
+def test_refuses_to_whiten_directions_without_variance() -> None:
+    flat = sample() * np.array([1.0] * 3 + [0.0] * 9)
+    Pca.fit(flat, 4)
+    with pytest.raises(ValueError, match="directions have no variance to whiten by"):
+        Pca.fit(flat, 4, whiten=True)

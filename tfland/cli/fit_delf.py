@@ -19,6 +19,9 @@ def fit_delf(
     max_features: Annotated[int, typer.Option(help="Features of a photograph at most.")] = 1000,
     max_side: Annotated[int, typer.Option(help="Larger photographs are reduced to this, in pixels.")] = 1024,
     pca_size: Annotated[int, typer.Option(help="Length of the descriptors.")] = 40,
+    whiten: Annotated[
+        bool, typer.Option("--whiten", help="Give every number of a descriptor the same variance.")
+    ] = False,
     sample: Annotated[int, typer.Option(help="Photographs that the projection is fitted on.")] = 200,
 ) -> None:
     """Reads the options, fits and says where the extractor is."""
@@ -27,7 +30,7 @@ def fit_delf(
     from tfrecords_builder.catalog import read_photographs
     from tfrecords_builder.schema import ID
 
-    config = DelfConfig(max_features=max_features, max_side=max_side, pca_size=pca_size)
+    config = DelfConfig(max_features=max_features, max_side=max_side, pca_size=pca_size, pca_whiten=whiten)
     ids, source = read_photographs(csv)[ID].tolist(), open_photographs(images)
     # After the checks: loading TensorFlow takes seconds, and a wrong option should not.
     from tfland.recognition.delf import fit_delf as fit
