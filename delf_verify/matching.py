@@ -1,6 +1,6 @@
 """Putative matches of local features: between two images, and of a query with all images of a landmark."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -9,6 +9,7 @@ import numpy as np
 
 from delf_verify.features import LocalFeatures
 from delf_verify.neighbors import ENGINES, DescriptorIndex, Floats, Integers
+from delf_verify.pair_neighbors import nearest_pairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,21 +78,15 @@ def match_pair(query: LocalFeatures, index: LocalFeatures, config: MatchingConfi
 
 
 def _match_one(queries: Floats, index: DescriptorIndex, config: MatchingConfig) -> PutativeMatches:
-    count = 1 if config.ratio is None else 2
-    # The second nearest matters to the ratio test wherever it lies, so the limit is applied afterwards.
-    limit = config.max_distance if config.ratio is None else None
-    distances, rows = index.neighbors(queries, count, limit, config.engine)
-    keep = rows[:, 0] >= 0
-    if config.max_distance is not None:
-        keep &= distances[:, 0] <= np.float32(config.max_distance)
-    if config.ratio is not None:
-        keep &= distances[:, 0] < np.float32(config.ratio) * distances[:, 1]
-    matched = np.flatnonzero(keep)
-    if config.mutual and len(matched):
-        partners, positions = np.unique(rows[matched, 0], return_inverse=True)
-        _, back = DescriptorIndex(queries).neighbors(index.descriptors[partners], 1, None, config.engine)
-        matched = matched[back[positions, 0] == matched]
-    return PutativeMatches(matched, rows[matched, 0], distances[matched, 0])
+    found = nearest_pairs(
+        queries,
+        index,
+        max_distance=config.max_distance,
+        ratio=config.ratio,
+        mutual=config.mutual,
+        engine=config.engine,
+    )
+    return PutativeMatches(found.query_rows, found.rows, found.distances)
 
 
 class AggregatedIndex:
@@ -148,6 +143,12 @@ class AggregatedIndex:
             shape = (len(query_descriptors), config.num_neighbors)
             return np.full(shape, np.inf, np.float32), np.full(shape, -1)
         return self._all.neighbors(query_descriptors, config.num_neighbors, config.max_distance, config.engine)
+
+    def iterate_matches(self, query: LocalFeatures, config: MatchingConfig) -> Iterator[PutativeMatches]:
+        """What `match` gives, one image after the other: images that are matched one by one wait to be asked for."""
+        if config.ratio is not None or config.mutual:
+            return (_match_one(query.descriptors, image, config) for image in self._each)
+        return iter(self.match(query, config))
 
     def match(self, query: LocalFeatures, config: MatchingConfig) -> list[PutativeMatches]:
         """The putative matches of a query with every image, in the order of `image_ids`.
