@@ -35,9 +35,14 @@ class DescriptorIndex:
 
     @cached_property
     def augmented(self) -> Floats:
-        """[M, D + 1] float32, rows (x, |x|²): times (-2q, 1) that is |q - x|² - |q|², in one product."""
+        """[M, D + 2] float32, rows (x, |x|², 1): times (-2q, 1, |q|²) that is |q - x|², in one product."""
         squares = np.einsum("md,md->m", self.descriptors, self.descriptors, dtype=np.float64)
-        return np.column_stack([self.descriptors, squares]).astype(np.float32)
+        return np.column_stack([self.descriptors, squares, np.ones(len(self))]).astype(np.float32)
+
+    @cached_property
+    def largest_square(self) -> float:
+        """The largest |x|²."""
+        return float(self.augmented[:, -2].max())
 
     def neighbors(
         self, queries: Floats, count: int, max_distance: float | None, engine: str
@@ -90,8 +95,9 @@ QUERY_BLOCK = 256
 INDEX_BLOCK = 8192
 # The bounds so far will do while a block leaves no more than K and this many candidates for a query.
 _SPARE = 15
-# Columns are dealt into this many groups times K to bound the K-th smallest number without sorting.
+# Columns are dealt into at least this many groups times K to bound the K-th smallest number without sorting.
 _GROUPS = 32
+FLOAT32_UNIT = float(np.finfo(np.float32).eps)
 
 
 def _search_exact(
@@ -111,32 +117,27 @@ def _search_exact(
     rows = np.full((len(queries), count), -1, np.int64)
     for start in range(0, len(queries), query_block):
         block = queries[start : start + query_block]
-        candidates = _propose(index.augmented, block, count, limit, index_block)
+        candidates = _propose(index, block, count, limit, index_block)
         part = slice(start, start + len(block))
-        distances[part], rows[part] = _select(index.descriptors, block, *candidates, count, limit)
+        distances[part], rows[part] = select_nearest(index.descriptors, block, *candidates, count, limit)
     return distances, rows
 
 
 def _propose(
-    augmented: Floats, queries: Floats, count: int, limit: float, index_block: int
+    index: DescriptorIndex, queries: Floats, count: int, limit: float, index_block: int
 ) -> tuple[Integers, Integers]:
     """Pairs (query row, index row) that hold every one of the K nearest within the limit, and few others."""
-    squares = np.einsum("nd,nd->n", queries, queries)
-    lifted = np.column_stack([-2 * queries, np.ones_like(squares)])
-    # Bound of the rounding error of |x|² - 2 q·x in float32, any order of summation: (D + 2) units in the last
-    # place of the sum of the terms' sizes, which (|q| + |x|)² bounds. Twice, because two such numbers are compared.
-    largest = np.sqrt(augmented[:, -1].max())
-    slack = 2 * (queries.shape[1] + 2) * np.finfo(np.float32).eps * (np.sqrt(squares) + largest) ** 2
+    lifted, slack = lift(queries, index)
     # Beyond 1e18 the square of a limit leaves float32; no descriptor is that long.
-    bounds = min(limit, 1e18) ** 2 - squares + slack
-    smallest = np.full((len(queries), _GROUPS * count), np.inf, np.float32)
+    bounds = np.float32(min(limit, 1e18) ** 2) + slack
+    smallest = np.full((len(queries), count), np.inf, np.float32)
     found: list[Integers] = []
-    for start in range(0, len(augmented), index_block):
-        values = lifted @ augmented[start : start + index_block].T
+    for start in range(0, len(index), index_block):
+        values = lifted @ index.augmented[start : start + index_block].T
         near = values <= bounds[:, None]
         if np.count_nonzero(near) > (count + _SPARE) * len(queries):
-            _lower_group_minima(smallest, values)
-            bounds = np.minimum(bounds, np.partition(smallest, count - 1)[:, count - 1] + slack)
+            smallest = np.partition(np.hstack([smallest, fold_minima(values, _GROUPS * count)]), count - 1)[:, :count]
+            bounds = np.minimum(bounds, smallest[:, -1] + slack)
             near = values <= bounds[:, None]
         query_rows, columns = np.divmod(np.flatnonzero(near), values.shape[1])
         found.append(np.stack([query_rows, columns + start]))
@@ -144,24 +145,57 @@ def _propose(
     return query_rows, rows
 
 
-def _lower_group_minima(smallest: Floats, values: Floats) -> None:
-    """Lowers each [N, G] running minimum of a group of columns by the groups of another [N, M] block.
+def lift(queries: Floats, index: DescriptorIndex, unit: float = FLOAT32_UNIT) -> tuple[Floats, Floats]:
+    """What `DescriptorIndex.augmented` is multiplied by, and how far rounding can put its products out of order.
 
-    The K-th smallest of the group minima is never below the K-th smallest number, and near it.
+    The error of one squared distance, by any order of summation, is (D + 3) units in the last place of the sum of the
+    terms' sizes, which (|q| + |x|)² bounds. Twice, because two such numbers are compared.
+
+    Args:
+        queries: [N, D] float32.
+        index: what is searched; not empty.
+        unit: relative rounding error of a term or a sum.
+
+    Returns:
+        [N, D + 2] float32 and [N] float32.
     """
-    groups = smallest.shape[1]
-    whole = values.shape[1] // groups * groups
-    if whole:
-        parts = values[:, :whole].reshape(len(values), -1, groups)
-        np.minimum(smallest, parts.min(axis=1), out=smallest)
-    rest = smallest[:, : values.shape[1] - whole]
-    np.minimum(rest, values[:, whole:], out=rest)
+    squares = np.einsum("nd,nd->n", queries, queries, dtype=np.float64)
+    slack = 2 * (queries.shape[1] + 3) * unit * (np.sqrt(squares) + np.sqrt(index.largest_square)) ** 2
+    lifted = np.column_stack([-2 * queries, np.ones_like(squares), squares])
+    return lifted.astype(np.float32), slack.astype(np.float32)
 
 
-def _select(
+def fold_minima(values: Floats, groups: int) -> Floats:
+    """Minima of disjoint groups of the columns of [N, M], at least `groups` of them and fewer than twice as many.
+
+    The K-th smallest of the minima is never below the K-th smallest number of the row, and near it; and they are found
+    at the speed of memory, where a partition of whole rows takes longer than the product.
+    """
+    while (width := values.shape[1]) >= 2 * groups:
+        half = width // 2
+        folded = np.minimum(values[:, :half], values[:, half : 2 * half])
+        if width % 2:
+            np.minimum(folded[:, :1], values[:, -1:], out=folded[:, :1])
+        values = folded
+    return values
+
+
+def select_nearest(
     descriptors: Floats, queries: Floats, query_rows: Integers, rows: Integers, count: int, limit: float
 ) -> tuple[Floats, Integers]:
-    """The K nearest of the proposed pairs, by (distance in float64, row)."""
+    """The K nearest of the proposed pairs, by (distance in float64, row); the one place where distances decide.
+
+    Args:
+        descriptors: [M, D] float32.
+        queries: [N, D] float32.
+        query_rows: [P] int64, the proposed pairs, each once.
+        rows: [P] int64.
+        count: K.
+        limit: none farther than this.
+
+    Returns:
+        As `DescriptorIndex.neighbors`.
+    """
     differences = queries[query_rows].astype(np.float64) - descriptors[rows]
     exact = np.sqrt(np.einsum("cd,cd->c", differences, differences))
     keep = exact <= limit
