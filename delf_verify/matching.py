@@ -17,7 +17,7 @@ class MatchingConfig:
     """What makes a query descriptor and an index descriptor a putative match.
 
     Attributes:
-        engine: "exact" or "kdtree"; the neighbours are the same, ties aside.
+        engine: "exact", "kdtree" or "keras" (on a GPU where Keras sees one); the neighbours are the same, ties aside.
         num_neighbors: K, neighbours of a query descriptor in an aggregated index (10 in seed 003).
         max_distance: largest Euclidean distance of a match; None sets no limit. 0.8 suits unit descriptors
             of 40 numbers (DELF's own limit).
@@ -29,7 +29,7 @@ class MatchingConfig:
         ValueError: a value is out of range.
     """
 
-    engine: Literal["exact", "kdtree"] = "exact"
+    engine: Literal["exact", "kdtree", "keras"] = "exact"
     num_neighbors: int = 10
     max_distance: float | None = 0.8
     ratio: float | None = None

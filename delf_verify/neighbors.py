@@ -1,7 +1,8 @@
-"""Exact nearest neighbours of descriptors, by two engines that find the same ones.
+"""Exact nearest neighbours of descriptors, by engines that find the same ones.
 
 "kdtree" is scipy's cKDTree (what seed 003 and DELF use); "exact" is a blocked matrix product, many times faster in 40
-and more dimensions, where a KD-tree visits nearly every leaf.
+and more dimensions, where a KD-tree visits nearly every leaf; "keras" multiplies by Keras (TensorFlow or JAX), on a GPU
+where it sees one.
 """
 
 from collections.abc import Callable
@@ -47,13 +48,13 @@ class DescriptorIndex:
     def neighbors(
         self, queries: Floats, count: int, max_distance: float | None, engine: str
     ) -> tuple[Floats, Integers]:
-        """The nearest descriptors of each query, nearest first; "exact" puts equal distances in the order of rows.
+        """The nearest descriptors of each query, nearest first; all but "kdtree" put equal ones in the order of rows.
 
         Args:
             queries: [N, D] float32, finite.
             count: K, how many at most.
             max_distance: none farther than this; None sets no limit.
-            engine: "exact" or "kdtree".
+            engine: "exact", "keras" or "kdtree".
 
         Returns:
             distances [N, K] float32 and rows [N, K] int64; inf and -1 where there is no further neighbour.
@@ -97,10 +98,9 @@ INDEX_BLOCK = 8192
 _SPARE = 15
 # Columns are dealt into at least this many groups times K to bound the K-th smallest number without sorting.
 _GROUPS = 32
-FLOAT32_UNIT = float(np.finfo(np.float32).eps)
 
 
-def _search_exact(
+def search_exact(
     index: DescriptorIndex,
     queries: Floats,
     count: int,
@@ -145,7 +145,7 @@ def _propose(
     return query_rows, rows
 
 
-def lift(queries: Floats, index: DescriptorIndex, unit: float = FLOAT32_UNIT) -> tuple[Floats, Floats]:
+def lift(queries: Floats, index: DescriptorIndex, factor_unit: float = 0.0) -> tuple[Floats, Floats]:
     """What `DescriptorIndex.augmented` is multiplied by, and how far rounding can put its products out of order.
 
     The error of one squared distance, by any order of summation, is (D + 3) units in the last place of the sum of the
@@ -154,13 +154,14 @@ def lift(queries: Floats, index: DescriptorIndex, unit: float = FLOAT32_UNIT) ->
     Args:
         queries: [N, D] float32.
         index: what is searched; not empty.
-        unit: relative rounding error of a term or a sum.
+        factor_unit: relative rounding error of a factor, where a device multiplies float32 more coarsely.
 
     Returns:
         [N, D + 2] float32 and [N] float32.
     """
     squares = np.einsum("nd,nd->n", queries, queries, dtype=np.float64)
-    slack = 2 * (queries.shape[1] + 3) * unit * (np.sqrt(squares) + np.sqrt(index.largest_square)) ** 2
+    units = (queries.shape[1] + 3) * np.finfo(np.float32).eps + 2 * factor_unit
+    slack = 2 * units * (np.sqrt(squares) + np.sqrt(index.largest_square)) ** 2
     lifted = np.column_stack([-2 * queries, np.ones_like(squares), squares])
     return lifted.astype(np.float32), slack.astype(np.float32)
 
@@ -212,7 +213,15 @@ def select_nearest(
     return distances, neighbors
 
 
+def _search_keras(index: DescriptorIndex, queries: Floats, count: int, limit: float) -> tuple[Floats, Integers]:
+    # Imported here: Keras and its backend take seconds and 800 MB, which only this engine needs.
+    from delf_verify.neighbors_keras import search_keras
+
+    return search_keras(index, queries, count, limit)
+
+
 ENGINES: dict[str, Callable[..., tuple[Floats, Integers]]] = {
-    "exact": _search_exact,
+    "exact": search_exact,
+    "keras": _search_keras,
     "kdtree": _search_kdtree,
 }

@@ -119,7 +119,7 @@ def test_engines_agree_on_real_photographs(photograph_features) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"engine": "faiss"}, r"matching.engine must be one of \['exact', 'kdtree'\], got 'faiss'"),
+        ({"engine": "faiss"}, r"matching.engine must be one of \['exact', 'kdtree', 'keras'\], got 'faiss'"),
         ({"num_neighbors": 0}, "matching.num_neighbors must be at least 1, got 0"),
         ({"max_distance": 0.0}, "matching.max_distance must be a positive number .* got 0.0"),
         ({"max_distance": float("nan")}, "matching.max_distance .* got nan"),

@@ -32,9 +32,9 @@ def test_against_the_definition(make_features, engine: str, count: int, limit: f
 @pytest.mark.parametrize("limit", [np.inf, 1.2, 0.5])
 def test_the_sizes_of_the_blocks_do_not_matter(make_features, limit: float) -> None:
     queries, index = make_features(97, 40).descriptors, DescriptorIndex(make_features(1013, 40).descriptors)
-    expected = neighbors._search_exact(index, queries, 7, limit, 97, 1013)
+    expected = neighbors.search_exact(index, queries, 7, limit, 97, 1013)
     for query_block, index_block in ((1, 1013), (97, 1), (10, 3), (64, 64), (32, 500), (1000, 5000)):
-        found = neighbors._search_exact(index, queries, 7, limit, query_block, index_block)
+        found = neighbors.search_exact(index, queries, 7, limit, query_block, index_block)
         np.testing.assert_array_equal(found[0], expected[0])
         np.testing.assert_array_equal(found[1], expected[1])
 
@@ -44,7 +44,7 @@ def test_equal_distances_come_in_the_order_of_rows(make_features) -> None:
     some = make_features(20, 40).descriptors
     index = DescriptorIndex(np.tile(some, (30, 1)))
     for index_block in (7, 600):
-        distances, rows = neighbors._search_exact(index, some, 5, np.inf, 8, index_block)
+        distances, rows = neighbors.search_exact(index, some, 5, np.inf, 8, index_block)
         np.testing.assert_array_equal(rows, np.arange(20)[:, None] + 20 * np.arange(5))
         np.testing.assert_array_equal(distances, np.zeros((20, 5)))
 
