@@ -16,7 +16,7 @@ from tfland.recognition.calibration import Calibration, fit_isotonic, fit_temper
 from tfland.recognition.methods import head_probabilities, recognise, row_blocks
 from tfland.recognition.observe import GATE, Observations, observe
 from tfland.recognition.partition import cross_assign, write_cross_assignment
-from tfland.recognition.reliability import draw_reliability, expected_calibration_error, reliability_table
+from delf_verify.reliability import draw_reliability, expected_calibration_error, reliability_table
 from tfland.recognition.submission import write_refused
 from tfland.recognition.system import Member, System
 from tfrecords_builder import schema

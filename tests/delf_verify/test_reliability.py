@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfland.recognition.reliability import draw_reliability, expected_calibration_error, reliability_table
+from delf_verify.reliability import draw_reliability, expected_calibration_error, reliability_table
 
 
 def test_the_table_by_hand(tmp_path: Path) -> None:
