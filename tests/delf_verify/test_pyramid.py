@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from delf_verify.features import LocalFeatures
 from delf_verify.model import build_delf, extraction_model
-from delf_verify.pyramid import DelfConfig, Pyramid
+from delf_verify.pyramid import DelfConfig, Pyramid, bucket
 
 
 def blob_model() -> keras.Model:
@@ -65,17 +66,17 @@ def test_an_image_of_twice_the_size_has_the_same_features_twice_as_far_apart(mod
 
 
 def test_a_mirrored_image_has_mirrored_features(model: keras.Model) -> None:
-    # 65 and 97 pixels: the grid of cells (0, 4, ... 96) then mirrors onto itself.
+    # 25 and 29 pixels: the grid of cells (0, 4, ... 28) then mirrors onto itself.
     mirrored_model = keras.models.clone_model(model)
     mirrored_model.set_weights(model.get_weights())
     layer = mirrored_model.get_layer("conv")
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel[:, ::-1], bias])
-    image, config = textured(65, 97), DelfConfig(scales=(1.0,))
+    image, config = textured(25, 29), DelfConfig(scales=(1.0,), min_side=16)
     expected = Pyramid(model, config).extract(image)
     found = Pyramid(mirrored_model, config).extract(np.ascontiguousarray(image[:, ::-1]))
     np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-5)
-    np.testing.assert_allclose(found.locations_yx[:, 1], 96 - expected.locations_yx[:, 1], atol=1e-4)
+    np.testing.assert_allclose(found.locations_yx[:, 1], 28 - expected.locations_yx[:, 1], atol=1e-4)
     np.testing.assert_allclose(found.locations_yx[:, 0], expected.locations_yx[:, 0], atol=1e-4)
 
 
@@ -170,3 +171,59 @@ def test_default_scales_are_those_of_the_paper() -> None:
 def test_refuses_bad_settings(settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         DelfConfig(**settings)
+
+
+def test_sides_of_the_pyramid_have_few_values_close_to_those_wanted() -> None:
+    sides = np.arange(1, 4000)
+    rounded = np.array([bucket(side) for side in sides])
+    assert (np.abs(rounded / sides - 1) <= 1 / 32).all()
+    assert (np.diff(rounded) >= 0).all()
+    assert [bucket(side) for side in (0.2, 31.4, 33, 34, 1000, 1024)] == [1, 31, 32, 34, 992, 1024]
+    assert len(np.unique(rounded[sides >= 512])) <= 50
+
+
+def mixed_photographs() -> list[np.ndarray]:
+    """Sizes that share pyramids and sizes that do not, one too small, one above max_side."""
+    sizes = [(64, 96), (65, 97), (48, 48), (64, 96), (5, 5), (200, 100), (63, 95), (64, 96), (48, 48)]
+    rng = np.random.default_rng(1)
+    return [rng.integers(0, 256, (*size, 3)).astype(np.uint8) for size in sizes]
+
+
+def assert_same(found: LocalFeatures, expected: LocalFeatures, tolerance: float = 0) -> None:
+    for name in ("locations_yx", "descriptors", "scores", "scales"):
+        one, other = getattr(found, name), getattr(expected, name)
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_features_do_not_depend_on_the_company(model: keras.Model, batch_size: int) -> None:
+    """Bit for bit: alone, among others, in another order."""
+    pyramid = Pyramid(model, DelfConfig(scales=(0.5, 1.0), max_side=128), batch_size)
+    images = mixed_photographs()
+    alone = [pyramid.extract(image) for image in images]
+    assert [len(features) for features in alone].count(0) == 1
+    for order in (range(len(images)), np.random.default_rng(2).permutation(len(images))):
+        together = list(pyramid.extract_many(images[row] for row in order))
+        for row, features in zip(order, together, strict=True):
+            assert_same(features, alone[row])
+
+
+def test_features_depend_on_the_batch_size_by_rounding_alone(model: keras.Model) -> None:
+    config = DelfConfig(scales=(0.5, 1.0), max_side=128)
+    for image in mixed_photographs():
+        assert_same(Pyramid(model, config, 4).extract(image), Pyramid(model, config, 1).extract(image), 1e-5)
+
+
+def test_one_graph_serves_images_of_every_size(model: keras.Model) -> None:
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("traces are TensorFlow's")
+    pyramid = Pyramid(model, DelfConfig())
+    for size in ((64, 96), (130, 40), (77, 77)):
+        pyramid.extract(textured(*size))
+    assert pyramid._run.experimental_get_tracing_count() == 1
+
+
+def test_refuses_an_empty_batch(model: keras.Model) -> None:
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+        Pyramid(model, DelfConfig(), 0)
