@@ -14,7 +14,7 @@ from delf_verify.decision import default_thresholds, load_thresholds, probabilit
 from delf_verify.evidence import PairMatch
 from delf_verify.extract import load_extractor
 from delf_verify.feature_job import extract_missing
-from delf_verify.feature_store import FeatureStore
+from delf_verify.feature_store import FeatureStore, as_stored
 from delf_verify.features import Extractor, LocalFeatures
 from delf_verify.pair_files import Pair, read_pairs, write_refused, write_scores
 from delf_verify.pair_files import read_labelled_pairs as read_labelled_pairs
@@ -49,13 +49,13 @@ class MatchedPhotographs:
 
 
 def match_photographs(first: Path, second: Path, extractor: Extractor, config: VerifyConfig) -> MatchedPhotographs:
-    """Matches two files.
+    """Matches two files; the numbers are those of the same pair in a list.
 
     Raises:
         CheckFailed: one of them cannot be read as a photograph.
     """
     one, other = _read(first), _read(second)
-    features = extractor.extract(one), extractor.extract(other)
+    features = as_stored(extractor.extract(one)), as_stored(extractor.extract(other))
     return MatchedPhotographs((one, other), features, match_features(*features, config))
 
 

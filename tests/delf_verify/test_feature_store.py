@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from delf_verify import feature_store
-from delf_verify.feature_store import FeatureStore
+from delf_verify.feature_store import FeatureStore, as_stored
 from delf_verify.features import LocalFeatures
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,9 +23,10 @@ def assert_same(found: LocalFeatures, expected: LocalFeatures) -> None:
 
 @pytest.fixture
 def images(make_features) -> dict[str, LocalFeatures]:
-    """Features of ten images; one has none, and the ids are not tame."""
+    """Features of ten images as a store keeps them; one has none, and the ids are not tame."""
     ids = ["a", "b/c.jpg", "../../etc/passwd", "é ü", 'with "quotes", commas', "line\nbreak", "g", "h", "i", "empty"]
-    return {name: make_features(i, 8, seed=i) if i < 9 else LocalFeatures.empty(8) for i, name in enumerate(ids)}
+    counts = dict.fromkeys(ids, 0) | {name: i for i, name in enumerate(ids[:-1])}
+    return {name: as_stored(make_features(count, 8, seed=count)) for name, count in counts.items()}
 
 
 @pytest.mark.parametrize("images_per_shard", [1, 3, 100])
@@ -42,6 +43,28 @@ def test_what_was_added_comes_back(tmp_path: Path, images, images_per_shard: int
     assert len(again) == 10
     assert "other" not in again
     assert {path.parent for path in tmp_path.rglob("*") if path.is_file()} == {tmp_path / "s"}
+
+
+def test_descriptors_are_rounded_when_they_are_added(tmp_path: Path, make_features) -> None:
+    features = make_features(50, 40)
+    store = FeatureStore(tmp_path, "sift")
+    store.add("a", features)
+    pending = store.get("a")
+    store.flush()
+    for found in (pending, store.get("a"), FeatureStore(tmp_path, "sift").get("a")):
+        assert_same(found, as_stored(features))
+    np.testing.assert_array_equal(found.descriptors, features.descriptors.astype(np.float16).astype(np.float32))
+    assert not np.array_equal(found.descriptors, features.descriptors)
+    for name in ("locations_yx", "scores", "scales"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(features, name))
+    assert_same(as_stored(found), found)
+
+
+def test_an_image_takes_96_kilobytes(tmp_path: Path, make_features) -> None:
+    with FeatureStore(tmp_path, "sift") as store:
+        for i in range(10):
+            store.add(str(i), make_features(1000, 40))
+    assert 960_000 < sum(path.stat().st_size for path in tmp_path.iterdir()) < 961_000
 
 
 def test_missing_keeps_the_order_and_names_each_once(tmp_path: Path, images) -> None:
@@ -98,6 +121,8 @@ def test_bad_additions_are_refused(tmp_path: Path, make_features) -> None:
         store.add("b", make_features(2, 4))
     with pytest.raises(ValueError, match="must not be empty"):
         store.add("", make_features(2, 8))
+    with pytest.raises(ValueError, match="float16 holds numbers below 65520, got one of 70000: scale to unit length"):
+        store.add("b", LocalFeatures(np.zeros((1, 2)), np.full((1, 8), -70000.0), np.zeros(1), np.zeros(1)))
     with pytest.raises(KeyError, match="image 'c' is not in the feature store"):
         store.get("c")
     with pytest.raises(ValueError, match="images_per_shard must be at least 1, got 0"):
@@ -116,7 +141,8 @@ def test_an_error_in_the_block_keeps_what_was_added(tmp_path: Path, make_feature
     [
         ("store.json", b"", "describes no feature store"),
         ("store.json", b"[]", "describes no feature store"),
-        ("store.json", b'{"version": 99, "fingerprint": "sift"}', "has version 99, this program reads 1"),
+        ("store.json", b'{"version": 99, "fingerprint": "sift"}', "has version 99, this program reads 2"),
+        ("store.json", b'{"version": 1, "fingerprint": "sift"}', "has version 1, .* delete the folder or use another"),
         ("*.csv", b"", "must begin with id,start,count; delete it and its .npy"),
         ("*.csv", b"id,start,count\na,0\n", "is damaged .* delete it and its .npy"),
         ("*.csv", b"id,start,count\na,zero,2\n", "is damaged .* delete it and its .npy"),
@@ -140,7 +166,13 @@ def test_an_array_that_is_no_shard_is_refused(tmp_path: Path, make_features) -> 
     with FeatureStore(tmp_path, "sift") as store:
         store.add("a", make_features(2))
     (path,) = tmp_path.glob("*.npy")
-    for other in (np.zeros((2, 3)), np.array([{}, {}], dtype=object)):
+    good = np.load(path)
+    wide = [(name, good.dtype[name] if name != "descriptor" else ("<f4", 16)) for name in good.dtype.names]
+    infinite = good.copy()
+    infinite["descriptor"][1, 3] = np.inf
+    nan = good.copy()
+    nan["score"][0] = np.nan
+    for other in (np.zeros((2, 3)), np.array([{}, {}], dtype=object), good.astype(wide), infinite, nan):
         np.save(path, other, allow_pickle=True)
         with pytest.raises(ValueError, match="is damaged"):
             FeatureStore(tmp_path, "sift").get("a")
@@ -172,7 +204,7 @@ def test_a_killed_writer_loses_at_most_what_was_not_flushed(tmp_path: Path) -> N
     program = f"""
 import itertools, sys
 import numpy as np
-from delf_verify.feature_store import FeatureStore
+from delf_verify.feature_store import FeatureStore, as_stored
 from delf_verify.features import LocalFeatures
 store = FeatureStore({str(tmp_path)!r}, "sift", 4)
 for i in itertools.count():
