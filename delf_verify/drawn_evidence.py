@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from delf_verify.config import VerifyConfig
 from delf_verify.decision import Thresholds
 from delf_verify.evidence import QueryEvidence, match_image
@@ -15,8 +18,13 @@ from delf_verify.plots import draw_matches
 from delf_verify.sources import PhotographSource, open_photographs
 from tfrecords_builder.images import ImageRefused, encode_jpeg
 
-# A card of a laptop's width; 80 to 120 KB.
-_HEIGHT, _QUALITY = 360, 80
+# Raised whenever the same pair would be drawn otherwise: pages of an older drawing are made again.
+DRAWING_VERSION = 1
+# A card of a laptop's width: 50 to 120 KB. What is above the limit (noise, foliage) loses quality until it fits, so
+# that a page's size depends on the number of its cards alone.
+_HEIGHT = 360
+_QUALITIES = (80, 65, 50, 35, 20)
+_MOST_BYTES = 180_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,13 +89,25 @@ class MakeDrawer:
                 FeatureStore(self.folder / record[key], record["extractor"])
                 for key in ("query_features", "index_features")
             ]
-            return Drawer(
-                stores=(stores[0], stores[1]),
-                sources=(open_source(record["queries"]), open_source(record["index_images"])),
-                config=config_of(record),
-            )
+            sources = open_source(record["queries"]), open_source(record["index_images"])
         except KeyError as error:
-            raise ValueError(f"verify.json of {self.folder} lacks {error}: run tfland verify again") from error
+            raise self._lacks(error) from error
+        return Drawer(stores=(stores[0], stores[1]), sources=sources, config=self.config)
+
+    @property
+    def config(self) -> VerifyConfig:
+        """The settings of the verification.
+
+        Raises:
+            ValueError: the record lacks something.
+        """
+        try:
+            return config_of(self.record)
+        except KeyError as error:
+            raise self._lacks(error) from error
+
+    def _lacks(self, error: KeyError) -> ValueError:
+        return ValueError(f"verify.json of {self.folder} lacks {error}: run tfland verify again")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +147,19 @@ class Drawer:
             match.geometry.inlier_mask,
             height=_HEIGHT,
         )
-        return Drawing(jpeg=encode_jpeg(drawn, _QUALITY), width=drawn.shape[1], height=drawn.shape[0])
+        return Drawing(jpeg=small_jpeg(drawn), width=drawn.shape[1], height=drawn.shape[0])
+
+
+def small_jpeg(image: NDArray[np.uint8], most_bytes: int = _MOST_BYTES) -> bytes:
+    """The image [H, W, 3] uint8 as the best JPEG of a few qualities that is not larger than `most_bytes`.
+
+    Where none is small enough the image is halved.
+    """
+    for quality in _QUALITIES:
+        jpeg = encode_jpeg(image, quality)
+        if len(jpeg) <= most_bytes:
+            return jpeg
+    return small_jpeg(image[::2, ::2].copy(), most_bytes)
 
 
 def open_source(name: str) -> PhotographSource | None:

@@ -9,17 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from delf_verify.decision import Thresholds, Verdict
-from tfrecords_builder.schema import ID, LANDMARK, LANDMARKS, NO_LANDMARK_ID, REASON, SCORE
+from delf_verify.report_text import rule_in_words, visible
+from tfrecords_builder.schema import ID, LANDMARK, LANDMARKS, NO_LANDMARK_ID
 
 RIGHT, OTHER_LANDMARK, NO_LANDMARK, UNKNOWN = "right", "other landmark", "no landmark", ""
 TRUTHS = (RIGHT, OTHER_LANDMARK, NO_LANDMARK)
-VERDICT_MEANINGS = {
-    Verdict.CONFIRMED: "the geometry of index photographs agrees",
-    Verdict.WRONG: "something agrees, but too little: another landmark",
-    Verdict.DISTRACTOR: "nothing agrees: no landmark in sight",
-    Verdict.UNVERIFIED: "nothing could be compared; the prediction keeps its score",
-}
-_BINS = 30
+_BINS, _PROBABILITY_BINS = 30, 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,36 +24,53 @@ class Tile:
     Attributes:
         label: what it is.
         value: as text.
+        before: what it was before verification, as text, or "".
         note: a few words of context, or "".
         good: whether it deserves the accent colour.
     """
 
     label: str
     value: str
+    before: str = ""
     note: str = ""
     good: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
-    """Bars of the largest number of inliers, one group over the other.
+    """Bars of one number, a row of them for each group.
 
     Attributes:
         groups: their names.
+        by_truth: whether they are TRUTHS; else verdicts.
         counts: [groups][bins] predictions.
-        top: the right end of the axis, in inliers; the last bar holds everything beyond it.
-        threshold: where the rule confirms.
+        places: [bins + 1] ends of the bars along the axis, 0 to 1.
+        ticks: (text, place along the axis).
+        cut: (text, place) of where the rule confirms, or None.
     """
 
     groups: tuple[str, ...]
+    by_truth: bool
     counts: tuple[tuple[int, ...], ...]
-    top: float
-    threshold: float
+    places: tuple[float, ...]
+    ticks: tuple[tuple[str, float], ...]
+    cut: tuple[str, float] | None
 
     @property
-    def highest(self) -> int:
-        """The count of the highest bar, at least 1."""
-        return max(1, *(count for bars in self.counts for count in bars))
+    def rows(self) -> list[tuple[str, int, list[tuple[float, float, float, int]]]]:
+        """(group, its predictions, its bars: left end, width, height relative to its highest bar, count)."""
+        return [
+            (
+                group,
+                sum(bars),
+                [
+                    (self.places[place], self.places[place + 1] - self.places[place], count / max(bars), count)
+                    for place, count in enumerate(bars)
+                    if count
+                ],
+            )
+            for group, bars in zip(self.groups, self.counts, strict=True)
+        ]
 
 
 def truth_of_rows(verified: pd.DataFrame, truth: pd.DataFrame | None) -> NDArray[np.object_]:
@@ -87,10 +99,10 @@ def tiles(figures: Mapping[str, Any]) -> list[Tile]:
     found = []
     if "gap_verified" in figures and "gap_classifier" in figures:
         before, after = float(figures["gap_classifier"]), float(figures["gap_verified"])
-        note = f"{after - before:+.3f} against {before:.3f} of the classifier alone"
+        note = f"{after - before:+.3f} by verification"
         if isinstance(gain := figures.get("gap_gain"), Mapping):
             note += f"; {float(gain['level']):.0%} interval {float(gain['low']):+.3f} to {float(gain['high']):+.3f}"
-        found.append(Tile(label="GAP after verification", value=f"{after:.3f}", note=note, good=after > before))
+        found.append(Tile(label="GAP", value=f"{after:.3f}", before=f"{before:.3f}", note=note, good=after > before))
     shares = (
         ("distractors_rejected", "Distractors rejected", "photographs of no landmark whose prediction was dropped"),
         ("true_kept", "True predictions kept", "right predictions that stayed"),
@@ -109,15 +121,15 @@ def tiles(figures: Mapping[str, Any]) -> list[Tile]:
     return found
 
 
-def verdict_counts(verified: pd.DataFrame, truths: NDArray[np.object_]) -> list[dict[str, Any]]:
-    """For every verdict its meaning, its number, its share and how it splits by truth."""
-    rows = []
+def verdict_counts(verified: pd.DataFrame, truths: NDArray[np.object_], thresholds: Thresholds) -> list[dict[str, Any]]:
+    """For every verdict when it is given, its number, its share and how it splits by truth."""
+    rows, rule = [], rule_in_words(thresholds)
     for verdict in Verdict:
         mask = (verified["verdict"] == verdict.value).to_numpy()
         rows.append(
             {
                 "verdict": verdict.value,
-                "meaning": VERDICT_MEANINGS[verdict],
+                "rule": rule[verdict.value],
                 "count": int(mask.sum()),
                 "share": float(mask.mean()) if len(mask) else 0.0,
                 "by_truth": [int((truths[mask] == truth).sum()) for truth in TRUTHS],
@@ -126,96 +138,65 @@ def verdict_counts(verified: pd.DataFrame, truths: NDArray[np.object_]) -> list[
     return rows
 
 
-def histogram(verified: pd.DataFrame, truths: NDArray[np.object_], thresholds: Thresholds) -> Histogram | None:
-    """Bars of the compared predictions by truth where it is known, else by verdict; None if there are none."""
-    inliers = verified["max_inliers"].to_numpy(np.float64)
-    compared = ~np.isnan(inliers)
-    if not compared.any():
-        return None
-    known = bool((truths != UNKNOWN).any())
-    groups = TRUTHS if known else tuple(verdict.value for verdict in Verdict if verdict is not Verdict.UNVERIFIED)
-    labels = truths if known else verified["verdict"].to_numpy(object)
-    top = float(np.ceil(max(np.quantile(inliers[compared], 0.9), 2 * thresholds.max_inliers, _BINS) / _BINS) * _BINS)
-    edges = np.linspace(0, top, _BINS + 1)
-    counts = tuple(
-        tuple(np.histogram(np.minimum(inliers[compared & (labels == group)], top), edges)[0].tolist())
-        for group in groups
-    )
-    return Histogram(groups=groups, counts=counts, top=top, threshold=thresholds.max_inliers)
+def inlier_histogram(verified: pd.DataFrame, truths: NDArray[np.object_], thresholds: Thresholds) -> Histogram | None:
+    """Inliers with the best index image, on an axis that grows with the square root; None if nothing was compared.
 
-
-def choose_cards(verified: pd.DataFrame, truths: NDArray[np.object_], limit: int) -> list[int]:
-    """Row numbers of the predictions whose evidence is drawn: of every kind in turn, the highest score first.
-
-    A kind is a verdict together with the truth, so that mistakes are as visible as successes.
-
-    Args:
-        verified: the table.
-        truths: from `truth_of_rows`.
-        limit: how many at most.
+    Few inliers decide, many may occur: the square root gives both their room, and bars there are of equal width.
     """
-    order = np.argsort(-verified[SCORE].fillna(-np.inf).to_numpy(), kind="stable")
-    drawable = verified["best_image_id"].to_numpy(object) != ""
-    kinds: dict[tuple[str, str], list[int]] = {}
-    for row in order[drawable[order]]:
-        kinds.setdefault((verified["verdict"].iloc[row], truths[row]), []).append(int(row))
-    queues = [kinds[kind] for kind in sorted(kinds, key=_kind_rank)]
-    chosen: list[int] = []
-    for turn in range(max(map(len, queues), default=0)):
-        chosen += [queue[turn] for queue in queues if turn < len(queue)]
-    return chosen[:limit]
-
-
-def _kind_rank(kind: tuple[str, str]) -> tuple[int, int]:
-    return [verdict.value for verdict in Verdict].index(kind[0]), (*TRUTHS, UNKNOWN).index(kind[1])
-
-
-def table_rows(
-    verified: pd.DataFrame, truths: NDArray[np.object_], labels: Mapping[int, str], links: Mapping[int, str]
-) -> list[list[Any]]:
-    """The rows of the sortable table, small enough for 100,000 of them: see report.js for the order of the columns.
-
-    The reason is given where the numbers do not say it, that is for unverified predictions.
-    """
-    verdicts = [verdict.value for verdict in Verdict]
-    columns = [
-        verified[ID],
-        verified[LANDMARK],
-        verified[SCORE],
-        verified["verdict"],
+    top = max(_BINS, int(np.nan_to_num(verified["max_inliers"].to_numpy(np.float64)).max(initial=0)) + 1)
+    edges = np.unique(np.round(np.linspace(0, 1, _BINS + 1) ** 2 * top))
+    ticks = [tick for tick in (1, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if tick < 0.9 * top]
+    cut = None if thresholds.confirmed_probability is not None else thresholds.max_inliers
+    return _histogram(
         verified["max_inliers"],
-        verified["mean_inliers"],
-        verified["images_compared"],
-        verified["best_image_id"],
-        verified[REASON],
-    ]
-    rows = []
-    for number, (query, landmark, score, verdict, largest, mean, compared, best, reason) in enumerate(
-        zip(*columns, strict=True)
-    ):
-        rows.append(
-            [
-                query,
-                None if landmark == NO_LANDMARK_ID else int(landmark),
-                labels.get(int(landmark), ""),
-                _number(score, 4),
-                verdicts.index(verdict),
-                _number(largest, 0),
-                _number(mean, 2),
-                int(compared),
-                best,
-                TRUTHS.index(truths[number]) if truths[number] in TRUTHS else -1,
-                links.get(number, ""),
-                reason if verdict == Verdict.UNVERIFIED.value else "",
-            ]
-        )
-    return rows
+        verified,
+        truths,
+        edges=edges,
+        places=np.sqrt(edges / top),
+        ticks=tuple((f"{tick:,}", float(np.sqrt(tick / top))) for tick in (0, *ticks)),
+        cut=None if cut is None or cut > top else (f"confirmed from {cut:.4g}", float(np.sqrt(cut / top))),
+    )
 
 
-def _number(value: float, digits: int) -> float | int | None:
-    if np.isnan(value):
+def probability_histogram(
+    verified: pd.DataFrame, truths: NDArray[np.object_], thresholds: Thresholds
+) -> Histogram | None:
+    """Probability that the prediction is right; None if it is not known of any."""
+    edges = np.linspace(0, 1, _PROBABILITY_BINS + 1)
+    cut = thresholds.confirmed_probability
+    return _histogram(
+        verified["probability"],
+        verified,
+        truths,
+        edges=edges,
+        places=edges,
+        ticks=tuple((f"{share:.0%}", share) for share in (0.0, 0.25, 0.5, 0.75, 1.0)),
+        cut=None if cut is None else (f"confirmed from {cut:.3g}", cut),
+    )
+
+
+def _histogram(
+    values: pd.Series,
+    verified: pd.DataFrame,
+    truths: NDArray[np.object_],
+    *,
+    edges: NDArray[np.float64],
+    places: NDArray[np.float64],
+    ticks: tuple[tuple[str, float], ...],
+    cut: tuple[str, float] | None,
+) -> Histogram | None:
+    """A row of bars by truth where it is known, else by verdict."""
+    numbers = values.to_numpy(np.float64)
+    known = ~np.isnan(numbers)
+    if not known.any():
         return None
-    return int(value) if digits == 0 else round(float(value), digits)
+    by_truth = bool((truths[known] != UNKNOWN).any())
+    groups = TRUTHS if by_truth else tuple(verdict.value for verdict in Verdict if verdict is not Verdict.UNVERIFIED)
+    labels = truths if by_truth else verified["verdict"].to_numpy(object)
+    counts = tuple(tuple(np.histogram(numbers[known & (labels == group)], edges)[0].tolist()) for group in groups)
+    return Histogram(
+        groups=groups, by_truth=by_truth, counts=counts, places=tuple(places.tolist()), ticks=ticks, cut=cut
+    )
 
 
 def seconds_bars(figures: Mapping[str, Any]) -> Sequence[tuple[str, float, float]]:
@@ -224,4 +205,4 @@ def seconds_bars(figures: Mapping[str, Any]) -> Sequence[tuple[str, float, float
     if not isinstance(seconds, Mapping) or not seconds:
         return []
     longest = max(float(value) for value in seconds.values()) or 1.0
-    return [(str(name), float(value), float(value) / longest) for name, value in seconds.items()]
+    return [(visible(str(name)), float(value), float(value) / longest) for name, value in seconds.items()]

@@ -1,10 +1,15 @@
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
+import pytest
 
 from delf_verify import report_model as model
 from delf_verify.decision import Thresholds
+from delf_verify.probability import ProbabilityModel
 from delf_verify.verified_files import VERIFIED_COLUMNS
 
+MakeHistogram = Callable[..., model.Histogram | None]
 ROWS = [
     ["a", 1, 0.9, "confirmed", 40.0, 9.0, 0.8, 0.5, 0.9, 3, "x", "r"],
     ["b", 1, 0.8, "confirmed", 30.0, 9.0, 0.7, 0.4, 0.8, 3, "x", "r"],
@@ -26,39 +31,55 @@ def test_tiles_show_what_was_handed_in_and_nothing_else() -> None:
     assert model.tiles({}) == []
     gain = {"value": 0.1, "low": 0.05, "high": 0.15, "level": 0.95}
     tiles = model.tiles({"gap_classifier": 0.5, "gap_verified": 0.6, "gap_gain": gain, "true_kept": 0.951})
-    assert [tile.value for tile in tiles] == ["0.600", "95.1%"]
+    assert [(tile.before, tile.value) for tile in tiles] == [("0.500", "0.600"), ("", "95.1%")]
     assert tiles[0].good and "95% interval +0.050 to +0.150" in tiles[0].note
     assert not model.tiles({"gap_classifier": 0.5, "gap_verified": 0.4})[0].good
 
 
 def test_verdict_counts_split_by_truth() -> None:
-    counts = {row["verdict"]: row for row in model.verdict_counts(VERIFIED, model.truth_of_rows(VERIFIED, TRUTH))}
+    found = model.verdict_counts(VERIFIED, model.truth_of_rows(VERIFIED, TRUTH), Thresholds())
+    counts = {row["verdict"]: row for row in found}
     assert counts["confirmed"]["count"] == 2
     assert counts["confirmed"]["by_truth"] == [1, 1, 0]
     assert counts["unverified"]["share"] == 0.2
+    assert "25 inliers" in counts["confirmed"]["rule"]
 
 
-def test_the_histogram_holds_every_compared_prediction_once() -> None:
+@pytest.mark.parametrize("make", [model.inlier_histogram, model.probability_histogram])
+def test_a_histogram_holds_every_compared_prediction_once(make: MakeHistogram) -> None:
     for truths in (model.truth_of_rows(VERIFIED, None), np.array([model.RIGHT] * 4 + [model.UNKNOWN], dtype=object)):
-        bars = model.histogram(VERIFIED, truths, Thresholds())
+        bars = make(VERIFIED, truths, Thresholds())
         assert bars is not None
         assert sum(map(sum, bars.counts)) == 4
-        assert bars.highest == max(map(max, bars.counts))
-    assert model.histogram(VERIFIED.tail(1), np.array([""], dtype=object), Thresholds()) is None
+        assert bars.by_truth == (model.RIGHT in truths)
+        assert [total for _, total, _ in bars.rows] == [sum(counts) for counts in bars.counts]
+        assert max(high for _, _, marks in bars.rows for _, _, high, _ in marks) == 1.0
+        assert all(
+            0 <= place <= place + width <= 1 + 1e-12 for _, _, marks in bars.rows for place, width, _, _ in marks
+        )
+    assert make(VERIFIED.tail(1), np.array([""], dtype=object), Thresholds()) is None
 
 
-def test_cards_show_every_kind_before_a_second_of_one() -> None:
-    truths = model.truth_of_rows(VERIFIED, TRUTH)
-    assert model.choose_cards(VERIFIED, truths, 10) == [0, 1, 3, 2]
-    assert model.choose_cards(VERIFIED, model.truth_of_rows(VERIFIED, None), 10) == [0, 3, 2, 1]
-    assert model.choose_cards(VERIFIED, truths, 2) == [0, 1]
-    assert model.choose_cards(VERIFIED.head(0), truths[:0], 5) == []
+def test_inliers_stand_where_their_square_root_is() -> None:
+    table = VERIFIED.assign(max_inliers=[899.0, 25.0, 0.0, 1.0, np.nan])
+    bars = model.inlier_histogram(table, model.truth_of_rows(table, None), Thresholds())
+    assert bars is not None
+    assert bars.places[0] == 0 and bars.places[-1] == 1
+    assert dict(bars.ticks)["100"] == pytest.approx(10 / 30)
+    assert bars.cut == ("confirmed from 25", pytest.approx(5 / 30))
+    np.testing.assert_allclose(np.diff(bars.places), 1 / 30, atol=0.005)
 
 
-def test_table_rows() -> None:
-    rows = model.table_rows(VERIFIED, model.truth_of_rows(VERIFIED, TRUTH), {1: "one"}, {0: "#card-0"})
-    assert rows[0] == ["a", 1, "one", 0.9, 0, 40, 9.0, 3, "x", 0, "#card-0", ""]
-    assert rows[4] == ["e", None, "", None, 3, None, None, 0, "", -1, "", "no prediction was made"]
+def test_a_probability_that_confirms_is_drawn_where_it_applies() -> None:
+    model_of_pairs = ProbabilityModel(
+        method="logistic", inputs=("num_inliers",), coefficients=(1.0,), lows=(0.0,), highs=(9.0,), intercept=0.0
+    )
+    rule = Thresholds(pair=model_of_pairs, confirmed_probability=0.8)
+    truths = model.truth_of_rows(VERIFIED, None)
+    inliers, chances = (make(VERIFIED, truths, rule) for make in (model.inlier_histogram, model.probability_histogram))
+    assert inliers is not None and chances is not None
+    assert inliers.cut is None
+    assert chances.cut == ("confirmed from 0.8", 0.8)
 
 
 def test_seconds() -> None:
