@@ -1,112 +1,54 @@
 """Compares many queries with the index images of their predicted landmarks: parallel, and resumable by parts."""
 
-import csv
-import hashlib
-import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
-import pandas as pd
-
+from delf_verify.comparison_plan import Comparison, cut_into_parts, layout_digest
 from delf_verify.config import VerifyConfig
-from delf_verify.evidence import ImageEvidence, QueryEvidence, verify_query
+from delf_verify.early_stop import verify_until_confirmed
+from delf_verify.evidence import QueryEvidence, verify_query
+from delf_verify.evidence_rows import write_rows
 from delf_verify.feature_store import FeatureStore
 from delf_verify.matching import AggregatedIndex
 from delf_verify.parallel import ordered_map
 from tfrecords_builder import terminal
-from tfrecords_builder.atomic import atomic_write
-from tfrecords_builder.schema import ID, LANDMARK, NO_LANDMARK_ID
+from tfrecords_builder.atomic import atomic_write, forget_partials
 
-# A part is the unit of resuming and of work: large enough to share a landmark's index, small enough to lose.
-_QUERIES_PER_PART = 16
-
-Evidence = dict[tuple[str, int], QueryEvidence]
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Queries of one predicted landmark and the index images that each of them is compared with.
-
-    Attributes:
-        landmark_id: the landmark.
-        query_ids: at most _QUERIES_PER_PART queries.
-        image_ids: sorted.
-    """
-
-    landmark_id: int
-    query_ids: tuple[str, ...]
-    image_ids: tuple[str, ...]
-
-
-def choose_index_images(index: pd.DataFrame, limit: int | None) -> dict[int, tuple[str, ...]]:
-    """The index images of every landmark, sorted by id; at most `limit` of them.
-
-    A limited choice takes the smallest hashes of the ids: it depends on the ids alone, is spread evenly whatever the
-    ids mean, and another photograph in the index changes it by at most one image.
-
-    Args:
-        index: columns id and landmark_id.
-        limit: None takes all.
-    """
-    images: dict[int, tuple[str, ...]] = {}
-    for landmark_id, rows in index[index[LANDMARK] != NO_LANDMARK_ID].groupby(LANDMARK)[ID]:
-        ids = sorted(rows, key=_hash)[:limit] if limit is not None else list(rows)
-        images[int(str(landmark_id))] = tuple(sorted(ids))
-    return images
-
-
-def _hash(image_id: str) -> str:
-    return hashlib.sha256(image_id.encode()).hexdigest()
-
-
-def plan_comparisons(
-    predictions: pd.DataFrame, images: Mapping[int, Sequence[str]], unreadable: frozenset[str]
-) -> list[Comparison]:
-    """What has to be compared, landmark by landmark.
-
-    Args:
-        predictions: columns id and landmark_id.
-        images: the index images of every landmark that can be compared.
-        unreadable: queries that cannot.
-    """
-    comparisons = []
-    for landmark_id, rows in predictions.groupby(LANDMARK)[ID]:
-        number = int(str(landmark_id))
-        queries = [query for query in rows if query not in unreadable]
-        if not images.get(number):
-            continue
-        for start in range(0, len(queries), _QUERIES_PER_PART):
-            chunk = tuple(queries[start : start + _QUERIES_PER_PART])
-            comparisons.append(Comparison(number, chunk, tuple(images[number])))
-    return comparisons
+Found = list[tuple[str, QueryEvidence]]
 
 
 class CompareWork:
-    """Compares; lives in a worker process and keeps the index of the last landmark.
+    """Compares; lives in a worker process and keeps the index of the last images.
 
     Args:
         queries: features of the queries.
         index: features of the index images.
-        config: matching and geometry.
+        config: matching, geometry and when to stop.
     """
 
     def __init__(self, queries: FeatureStore, index: FeatureStore, config: VerifyConfig) -> None:
         self._queries, self._index, self._config = queries, index, config
         self._last: tuple[tuple[str, ...], AggregatedIndex] | None = None
 
-    def __call__(self, comparison: Comparison) -> list[tuple[str, QueryEvidence]]:
-        """The evidence on each of the queries."""
+    def __call__(self, comparison: Comparison) -> Found:
+        """The evidence on each of the queries, in their order."""
         return [
-            (query, verify_query(self._queries.get(query), self.index_of(query, comparison.image_ids), self._config))
-            for query in comparison.query_ids
+            (query_id, self._evidence(query_id, comparison, number))
+            for number, query_id in enumerate(comparison.query_ids)
         ]
 
+    def _evidence(self, query_id: str, comparison: Comparison, number: int) -> QueryEvidence:
+        query, index = self._queries.get(query_id), self.index_of(query_id, comparison.image_ids)
+        if not self._config.stop_early:
+            return verify_query(query, index, self._config)
+        score = comparison.scores[number] if comparison.scores else float("nan")
+        return verify_until_confirmed(query, index, self._config, score)
+
     def index_of(self, query_id: str, image_ids: tuple[str, ...]) -> AggregatedIndex:
-        """The landmark's index, without the query itself should it be part of it."""
+        """The index of these images, without the query itself should it be one of them."""
         if query_id in image_ids:
             # A photograph confirms itself with all its features and says nothing about the landmark.
             return self._load(tuple(image_id for image_id in image_ids if image_id != query_id))
@@ -126,7 +68,7 @@ class MakeCompareWork:
         query_features: folder of the queries' feature store.
         index_features: folder of the index images' feature store.
         fingerprint: of the extractor.
-        config: matching and geometry.
+        config: matching, geometry and when to stop.
     """
 
     query_features: Path
@@ -140,38 +82,74 @@ class MakeCompareWork:
         return CompareWork(queries, index, self.config)
 
 
-def compare(
-    comparisons: Sequence[Comparison], make_work: MakeCompareWork, *, folder: Path, fingerprint: str, workers: int
-) -> Evidence:
-    """The evidence on every (query, landmark); finished parts lie in `folder` until `forget_parts`.
+class Parts:
+    """The pieces of a plan and their finished results, a file each; whoever fills them, the bytes are the same.
 
     Args:
-        comparisons: from `plan_comparisons`.
+        folder: of the verification.
+        fingerprint: of everything that the evidence depends on; pieces of another one are not these.
+        plan: from `plan_comparisons`.
+
+    Attributes:
+        folder: where the files are.
+        pieces: the comparisons of each part.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str, plan: Sequence[Comparison]) -> None:
+        self.pieces = cut_into_parts(plan)
+        # Other releases may cut otherwise, and their number 7 is not ours.
+        self.folder = folder / f"parts-{fingerprint[:16]}-{layout_digest(self.pieces)[:8]}"
+
+    def path(self, number: int) -> Path:
+        """The file of a part."""
+        return self.folder / f"{number:06d}.csv"
+
+    def waiting(self) -> list[int]:
+        """The parts that are not finished."""
+        done = {path.name for path in self.folder.glob("*.csv")}
+        return [number for number in range(len(self.pieces)) if self.path(number).name not in done]
+
+    def write(self, number: int, results: Sequence[Found]) -> None:
+        """Writes the results of a part's comparisons, whole or not at all."""
+        with atomic_write(self.path(number), newline="") as file:
+            for comparison, found in zip(self.pieces[number], results, strict=True):
+                write_rows(file, comparison.landmark_id, found)
+
+    def texts(self) -> Iterator[str]:
+        """The content of all parts, in their order.
+
+        Raises:
+            OSError: one is not finished.
+        """
+        for number in range(len(self.pieces)):
+            with self.path(number).open(newline="", encoding="utf-8") as file:
+                yield file.read()
+
+
+def compare(parts: Parts, make_work: MakeCompareWork, *, workers: int) -> None:
+    """Finishes all parts.
+
+    Args:
+        parts: of the plan.
         make_work: what compares.
-        folder: for the parts.
-        fingerprint: of everything that the evidence depends on; parts of another one are removed.
         workers: processes.
 
     Raises:
         RuntimeError: a worker process died.
     """
-    parts = folder / f"parts-{fingerprint[:16]}"
-    forget_parts(folder, but=parts)
-    names = [parts / f"{number:06d}.csv" for number in range(len(comparisons))]
-    waiting = [number for number, name in enumerate(names) if not name.exists()]
-    total = sum(len(comparison.query_ids) for comparison in comparisons)
-    with terminal.progress("verify", total, unit="predictions") as bar:
-        bar.skip(total - sum(len(comparisons[number].query_ids) for number in waiting))
-        with ordered_map(make_work, [comparisons[number] for number in waiting], workers=workers) as results:
-            for number, found in zip(waiting, results, strict=True):
-                _write_part(names[number], found)
-                bar.advance(len(found))
-    evidence: Evidence = {}
-    for name, comparison in zip(names, comparisons, strict=True):
-        found_images = _read_part(name)
-        for query in comparison.query_ids:
-            evidence[query, comparison.landmark_id] = QueryEvidence.of(tuple(found_images.get(query, ())))
-    return evidence
+    waiting = parts.waiting()
+    forget_partials(parts.folder)
+    numbers = [sum(len(comparison.query_ids) for comparison in piece) for piece in parts.pieces]
+    todo = chain.from_iterable(parts.pieces[number] for number in waiting)
+    with terminal.progress("verify", sum(numbers), unit="predictions") as bar:
+        bar.skip(sum(numbers) - sum(numbers[number] for number in waiting))
+        with ordered_map(make_work, todo, workers=workers) as results:
+            for number in waiting:
+                found = []
+                for one in islice(results, len(parts.pieces[number])):
+                    found.append(one)
+                    bar.advance(len(one))
+                parts.write(number, found)
 
 
 def forget_parts(folder: Path, *, but: Path | None = None) -> None:
@@ -179,22 +157,3 @@ def forget_parts(folder: Path, *, but: Path | None = None) -> None:
     for old in folder.glob("parts-*"):
         if old != but:
             shutil.rmtree(old)
-
-
-def _write_part(path: Path, found: Sequence[tuple[str, QueryEvidence]]) -> None:
-    with atomic_write(path, newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows(
-            (query, image.image_id, image.num_putative, image.num_inliers, image.spread)
-            for query, evidence in found
-            for image in evidence.images
-        )
-
-
-def _read_part(path: Path) -> dict[str, list[ImageEvidence]]:
-    found: dict[str, list[ImageEvidence]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for query, image_id, num_putative, num_inliers, spread in csv.reader(file):
-            image = ImageEvidence(image_id, int(num_putative), int(num_inliers), float(spread))
-            found.setdefault(query, []).append(image)
-    return found

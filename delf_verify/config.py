@@ -20,7 +20,8 @@ class VerifyConfig:
         geometry: which of those agree on one map.
         thresholds: how many of them confirm a prediction.
         max_index_images: index images of the predicted landmark that a query is compared with at most; None means
-            all, as in seed 003. Which ones depends on their ids alone.
+            all, as in seed 003. Which ones depends on their ids alone, unless similar ones are named.
+        stop_early: a query is compared no further once it is certain to be confirmed; see `delf_verify.early_stop`.
 
     Raises:
         ValueError: max_index_images is below 1.
@@ -30,6 +31,7 @@ class VerifyConfig:
     geometry: GeometryConfig = field(default_factory=GeometryConfig)
     thresholds: Thresholds = field(default_factory=Thresholds)
     max_index_images: int | None = None
+    stop_early: bool = False
 
     def __post_init__(self) -> None:
         if self.max_index_images is not None and self.max_index_images < 1:
@@ -46,9 +48,10 @@ class VerifyConfig:
         return replace(self, geometry=replace(self.geometry, residual_px=residual_px))
 
     def evidence_settings(self) -> dict[str, Any]:
-        """Everything that changes the counted inliers, as JSON; the thresholds do not."""
+        """Everything that changes the counted inliers, as JSON; the thresholds do only where they stop early."""
         settings = asdict(self)
-        del settings["thresholds"]
+        if not self.stop_early:
+            del settings["thresholds"]
         return settings
 
 

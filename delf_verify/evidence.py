@@ -1,5 +1,6 @@
 """One query against the index images of one landmark: how many inliers each of them has."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,15 +100,22 @@ def verify_query(query: LocalFeatures, index: AggregatedIndex, config: VerifyCon
         index: the features of the landmark's index images.
         config: matching and geometry.
     """
-    pairs = match_images(query, index, config)
-    return QueryEvidence.of(
-        tuple(_evidence_of(image_id, pair) for image_id, pair in zip(index.image_ids, pairs, strict=True))
-    )
+    return QueryEvidence.of(tuple(each_image(query, index, config)))
 
 
-def _evidence_of(image_id: str, pair: PairMatch) -> ImageEvidence:
-    # Rounded as the files keep it, so that a reader of them comes to the same verdicts.
-    return ImageEvidence(image_id, len(pair.putative), pair.geometry.num_inliers, round(pair.spread, 6))
+def each_image(query: LocalFeatures, index: AggregatedIndex, config: VerifyConfig) -> Iterator[ImageEvidence]:
+    """What each index image says, in the index's order, each of them compared when it is asked for.
+
+    Args:
+        query: the query's features.
+        index: the features of the landmark's index images.
+        config: matching and geometry.
+    """
+    matched = index.iterate_matches(query, config.matching)
+    for image_id, features, putative in zip(index.image_ids, index.features, matched, strict=True):
+        pair = _agree(query, features, putative, config)
+        # Rounded as the files keep it, so that a reader of them comes to the same verdicts.
+        yield ImageEvidence(image_id, len(putative), pair.geometry.num_inliers, round(pair.spread, 6))
 
 
 def match_images(query: LocalFeatures, index: AggregatedIndex, config: VerifyConfig) -> list[PairMatch]:

@@ -1,28 +1,32 @@
 """The files of a verification's folder, each with one writer and one reader.
 
 - verified.csv: id,landmark_id,score,verdict,max_inliers,mean_inliers,inlier_ratio,spread,probability,images_compared,
-  best_image_id,reason
-- evidence.csv: id,landmark_id,image_id,matches,inliers,spread; one row a compared index image
+  best_image_id,reason; a row a prediction, in their order
+- verified.parquet: the same table
+- reranked.csv: id,landmarks; what is left of each query's predictions, see `delf_verify.reranking`
+- evidence.csv: id,landmark_id,image_id,matches,inliers,spread; one row a compared index image, landmark by landmark
 - refused.csv: id,reason,detail,role; photographs that could not be read, role is query or index
 - verify.json: settings, fingerprints and counts; written last, so that it vouches for the others
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from delf_verify.comparison_job import Evidence
-from delf_verify.evidence import ImageEvidence, QueryEvidence
+from delf_verify.evidence import QueryEvidence
+from delf_verify.evidence_rows import DECIMALS, Key, read_rows
+from delf_verify.evidence_rows import EVIDENCE_COLUMNS as EVIDENCE_COLUMNS
 from tfrecords_builder.atomic import atomic_write
 from tfrecords_builder.images import ImageRefused
 from tfrecords_builder.json_files import read_object, write_json
-from tfrecords_builder.schema import DETAIL, ID, LANDMARK, REASON, SCORE
+from tfrecords_builder.schema import DETAIL, ID, LANDMARK, LANDMARKS, REASON, SCORE
 
-VERIFIED_FILE, EVIDENCE_FILE, REFUSED_FILE, RECORD_FILE = "verified.csv", "evidence.csv", "refused.csv", "verify.json"
+VERIFIED_FILE, VERIFIED_PARQUET_FILE, RERANKED_FILE = "verified.csv", "verified.parquet", "reranked.csv"
+EVIDENCE_FILE, REFUSED_FILE, RECORD_FILE = "evidence.csv", "refused.csv", "verify.json"
 VERIFIED_COLUMNS = [
     ID,
     LANDMARK,
@@ -37,11 +41,11 @@ VERIFIED_COLUMNS = [
     "best_image_id",
     REASON,
 ]
-# Kept with so many digits; the decision rule sees no more either.
-_DECIMALS = 6
+# Kept with DECIMALS digits; the decision rule sees no more either.
 _ROUNDED = ("mean_inliers", "inlier_ratio", "spread", "probability")
-EVIDENCE_COLUMNS = [ID, LANDMARK, "image_id", "matches", "inliers", "spread"]
 _REFUSED_COLUMNS = [ID, REASON, DETAIL, "role"]
+_UNFINISHED = "unfinished"
+_RECORD_HINT = "delete it and run tfland verify again"
 
 
 def write_verified(folder: Path, table: pd.DataFrame) -> None:
@@ -49,7 +53,7 @@ def write_verified(folder: Path, table: pd.DataFrame) -> None:
     written = table[VERIFIED_COLUMNS].copy()
     written["max_inliers"] = [_whole(value) for value in table["max_inliers"]]
     for column in _ROUNDED:
-        written[column] = [_number(round(value, _DECIMALS)) for value in table[column]]
+        written[column] = [_number(round(value, DECIMALS)) for value in table[column]]
     written[SCORE] = [_number(value) for value in table[SCORE]]
     _write_rows(folder / VERIFIED_FILE, VERIFIED_COLUMNS, written.to_numpy(object).tolist())
 
@@ -77,29 +81,79 @@ def read_verified(folder: Path) -> pd.DataFrame:
     return table
 
 
-def write_evidence(folder: Path, evidence: Evidence, order: pd.DataFrame) -> None:
-    """Writes evidence.csv in the order of the predictions."""
-    rows = (
-        (query, landmark, image.image_id, image.num_putative, image.num_inliers, image.spread)
-        for query, landmark in zip(order[ID], order[LANDMARK], strict=True)
-        for image in evidence[query, landmark].images
-    )
-    _write_rows(folder / EVIDENCE_FILE, EVIDENCE_COLUMNS, rows)
+def write_parquet(folder: Path, table: pd.DataFrame) -> None:
+    """Writes verified.parquet; what is not known is null. The same table gives the same bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = dict.fromkeys(VERIFIED_COLUMNS, pa.string()) | dict.fromkeys([SCORE, *_ROUNDED], pa.float64())
+    kinds |= {LANDMARK: pa.int64(), "images_compared": pa.int64(), "max_inliers": pa.int64()}
+    whole = table["max_inliers"].astype("Int64")
+    columns = [whole if name == "max_inliers" else table[name] for name in VERIFIED_COLUMNS]
+    arrays = [
+        pa.array(column, type=kinds[name], from_pandas=True)
+        for name, column in zip(VERIFIED_COLUMNS, columns, strict=True)
+    ]
+    with atomic_write(folder / VERIFIED_PARQUET_FILE, "wb") as file:
+        pq.write_table(pa.Table.from_arrays(arrays, VERIFIED_COLUMNS), file, compression="zstd")
 
 
-def read_evidence(folder: Path) -> Evidence:
-    """What evidence.csv says of every (query, landmark) that was compared with something.
+def read_parquet(folder: Path) -> pd.DataFrame:
+    """The table of verified.parquet, as `read_verified` gives it.
 
     Raises:
         OSError: there is none.
         ValueError: it is not such a table.
     """
-    table = _read_rows(folder / EVIDENCE_FILE, EVIDENCE_COLUMNS, "tfland verify")
-    found: dict[tuple[str, int], list[ImageEvidence]] = {}
-    for query, landmark, image_id, matches, inliers, spread in table.to_numpy(object).tolist():
-        image = ImageEvidence(image_id, int(matches), int(inliers), float(spread))
-        found.setdefault((query, int(landmark)), []).append(image)
-    return {key: QueryEvidence.of(tuple(images)) for key, images in found.items()}
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / VERIFIED_PARQUET_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path}; tfland verify writes it")
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path} is damaged: {error}; run tfland verify again") from error
+    if table.column_names != VERIFIED_COLUMNS:
+        raise ValueError(f"{path} has the columns {table.column_names}, expected {VERIFIED_COLUMNS}")
+    return table.to_pandas().astype({"max_inliers": np.float64})
+
+
+def write_reranked(folder: Path, cells: Iterable[tuple[str, str]]) -> None:
+    """Writes reranked.csv.
+
+    Args:
+        folder: of the verification.
+        cells: every query and "<landmark_id> <score>", or "" where nothing is left.
+    """
+    _write_rows(folder / RERANKED_FILE, [ID, LANDMARKS], cells)
+
+
+def write_evidence(folder: Path, texts: Iterable[str]) -> None:
+    """Writes evidence.csv.
+
+    Args:
+        folder: of the verification.
+        texts: rows as `delf_verify.evidence_rows.write_rows` writes them.
+    """
+    with atomic_write(folder / EVIDENCE_FILE, newline="") as file:
+        file.write(",".join(EVIDENCE_COLUMNS) + "\n")
+        file.writelines(texts)
+
+
+def stream_evidence(folder: Path) -> Iterator[tuple[Key, QueryEvidence]]:
+    """What evidence.csv says of every (query, landmark) that was compared with something, one after the other.
+
+    Raises:
+        OSError: there is none.
+        ValueError: it is not such a table.
+    """
+    path = folder / EVIDENCE_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path}; tfland verify writes it")
+    with path.open(newline="", encoding="utf-8") as file:
+        yield from read_rows(file, str(path))
 
 
 def write_refused(folder: Path, refused: Mapping[str, Mapping[str, ImageRefused]]) -> None:
@@ -132,6 +186,24 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     write_json(folder / RECORD_FILE, record)
 
 
+def write_unfinished(folder: Path, evidence: str) -> None:
+    """Marks a folder whose evidence.csv is whole and whose other files are not: `read_record` finds no record.
+
+    Args:
+        folder: of the verification.
+        evidence: fingerprint of everything that evidence.csv depends on.
+    """
+    write_json(folder / RECORD_FILE, {_UNFINISHED: True, "evidence": evidence})
+
+
+def read_evidence_fingerprint(folder: Path) -> str:
+    """The fingerprint of the evidence.csv that is there; "" where there is none that anything vouches for."""
+    path = folder / RECORD_FILE
+    if not path.is_file() or not (folder / EVIDENCE_FILE).is_file():
+        return ""
+    return str(read_object(path, _RECORD_HINT).get("evidence", ""))
+
+
 def read_record(folder: Path) -> dict[str, Any]:
     """The content of verify.json.
 
@@ -140,9 +212,17 @@ def read_record(folder: Path) -> dict[str, Any]:
         ValueError: it is no JSON object.
     """
     path = folder / RECORD_FILE
-    if not path.is_file():
-        raise FileNotFoundError(f"no {path}: {folder} holds no finished verification; run tfland verify --out {folder}")
-    return read_object(path, "delete it and run tfland verify again")
+    record = read_object(path, _RECORD_HINT) if path.is_file() else {_UNFINISHED: True}
+    if _UNFINISHED in record:
+        raise FileNotFoundError(
+            f"{folder} holds no finished verification ({RECORD_FILE}); run tfland verify --out {folder}"
+        )
+    return record
+
+
+def forget_record(folder: Path) -> None:
+    """Removes verify.json: nothing vouches for the files any more."""
+    (folder / RECORD_FILE).unlink(missing_ok=True)
 
 
 def place_of(path: Path, folder: Path) -> str:

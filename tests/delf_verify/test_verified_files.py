@@ -26,10 +26,50 @@ def test_verified_comes_back_as_it_went(tmp_path: Path) -> None:
     assert back["score"].iloc[0] == 0.1 + 0.2
 
 
-def test_evidence_and_refusals_come_back(tmp_path: Path) -> None:
-    evidence = {("q1", 7): QueryEvidence.of((ImageEvidence("i1", 50, 41, 0.123456), ImageEvidence("NA", 3, 0, 0.0)))}
-    files.write_evidence(tmp_path, evidence, table().head(1))
-    assert files.read_evidence(tmp_path) == evidence
+def test_the_parquet_file_holds_the_same_table(tmp_path: Path) -> None:
+    files.write_verified(tmp_path, table().round({"mean_inliers": 6}))
+    files.write_parquet(tmp_path, table().round({"mean_inliers": 6}))
+    pd.testing.assert_frame_equal(files.read_parquet(tmp_path), files.read_verified(tmp_path), check_dtype=False)
+    plain = pd.read_parquet(tmp_path / "verified.parquet")
+    assert plain["max_inliers"].isna().tolist() == [False, True] and plain["landmark_id"].dtype == np.int64
+    before = (tmp_path / "verified.parquet").read_bytes()
+    files.write_parquet(tmp_path, files.read_verified(tmp_path))
+    assert (tmp_path / "verified.parquet").read_bytes() == before
+
+
+def test_an_empty_table_has_its_columns_in_parquet_too(tmp_path: Path) -> None:
+    files.write_parquet(tmp_path, table().head(0))
+    assert files.read_parquet(tmp_path).empty
+    with pytest.raises(FileNotFoundError, match=r"verified\.parquet; tfland verify writes it"):
+        files.read_parquet(tmp_path / "none")
+    (tmp_path / "verified.parquet").write_bytes(b"PAR1 and nothing more")
+    with pytest.raises(ValueError, match="is damaged"):
+        files.read_parquet(tmp_path)
+
+
+def test_evidence_comes_back(tmp_path: Path) -> None:
+    files.write_evidence(tmp_path, ["q1,7,i1,50,41,0.123456\nq1,7,NA,3,0,0.0\n", "q2,7,i1,3,0,0.0\n"])
+    images = (ImageEvidence("i1", 50, 41, 0.123456), ImageEvidence("NA", 3, 0, 0.0))
+    assert dict(files.stream_evidence(tmp_path))["q1", 7] == QueryEvidence.of(images)
+    with pytest.raises(FileNotFoundError, match=r"evidence\.csv; tfland verify writes it"):
+        list(files.stream_evidence(tmp_path / "none"))
+
+
+def test_a_record_counts_only_when_it_is_whole(tmp_path: Path) -> None:
+    assert files.read_evidence_fingerprint(tmp_path) == ""
+    files.write_unfinished(tmp_path, "abc")
+    assert files.read_evidence_fingerprint(tmp_path) == "", "there is no evidence.csv"
+    files.write_evidence(tmp_path, [])
+    assert files.read_evidence_fingerprint(tmp_path) == "abc"
+    with pytest.raises(FileNotFoundError, match="holds no finished verification"):
+        files.read_record(tmp_path)
+    files.write_record(tmp_path, {"evidence": "abc"})
+    assert files.read_record(tmp_path) == {"evidence": "abc"}
+    files.forget_record(tmp_path)
+    assert files.read_evidence_fingerprint(tmp_path) == ""
+
+
+def test_refusals_come_back(tmp_path: Path) -> None:
     files.write_refused(tmp_path, {"query": {"q9": ImageRefused(Refusal.EMPTY, HOSTILE)}, "index": {}})
     assert files.read_refused(tmp_path).to_dict("records") == [
         {"id": "q9", "reason": "empty", "detail": HOSTILE, "role": "query"}

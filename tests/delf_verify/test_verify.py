@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from delf_verify import comparison_job, verify
+from delf_verify import verify
+from delf_verify.comparison_job import Parts
 from delf_verify.config import VerifyConfig, default_config
 from delf_verify.decision import Thresholds, save_thresholds
 from delf_verify.inputs import read_predictions
@@ -24,7 +25,7 @@ from tfrecords_builder.catalog import read_photographs
 ROOT = Path(__file__).resolve().parents[2]
 # Textures of 240 pixels agree by chance in more places, 20 pixels wide, than photographs do.
 RULE = Thresholds(max_inliers=60, mean_inliers=40, distractor_inliers=20)
-FILES = ("verified.csv", "evidence.csv", "refused.csv", "verify.json")
+FILES = ("verified.csv", "verified.parquet", "reranked.csv", "evidence.csv", "refused.csv", "verify.json")
 
 
 def run(
@@ -123,7 +124,7 @@ def test_nothing_is_compared_twice(
 def test_an_interrupted_run_goes_on_to_the_same_bytes(
     verify_world: SimpleNamespace, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, calls = comparison_job._write_part, []
+    write, calls = Parts.write, []
 
     def die_at_the_second(*arguments: object) -> None:
         calls.append(arguments)
@@ -132,11 +133,13 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
         write(*arguments)
 
     out = tmp_path / "out"
-    monkeypatch.setattr(comparison_job, "_write_part", die_at_the_second)
+    # A few pairs each, so that there are several parts; their rows are the same.
+    monkeypatch.setattr("delf_verify.comparison_plan._PAIRS_PER_PART", 4)
+    monkeypatch.setattr(Parts, "write", die_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         run(verify_world, out)
     assert len(list(out.glob("parts-*/*.csv"))) == 1
-    monkeypatch.setattr(comparison_job, "_write_part", write)
+    monkeypatch.setattr(Parts, "write", write)
     run(verify_world, out)
     assert bytes_of(out) == bytes_of(finished)
     assert not list(out.glob("parts-*"))
