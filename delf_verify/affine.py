@@ -1,4 +1,8 @@
-"""Affine maps between two photographs: which are plausible, and a RANSAC that tries all its samples at once."""
+"""Similarities and affine maps between two photographs: through samples of matches, by least squares, and residuals.
+
+A location (y, x) is the complex number z = y + i x. An affine map is then w = a z + b conj(z) + t with complex a, b and
+t; it is a similarity where b = 0. Its determinant is |a|² - |b|², its singular values are |a| + |b| and |a| - |b|.
+"""
 
 from typing import NamedTuple
 
@@ -7,14 +11,15 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
 Maps = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+Squares = NDArray[np.floating]
 
-# An affine map has six unknowns, so three matches fix one.
-MIN_MATCHES = 3
 # Three points whose triangle is smaller, in square pixels, fix no map: they lie on a line or on one spot.
-_MIN_AREA_PX2 = 50.0
-# Residuals that are held in memory at once; 2^20 float32 stay in the cache.
-_RESIDUALS_AT_ONCE = 1 << 20
-_REFINEMENTS = 10
+MIN_AREA_PX2 = 50.0
+# Two points nearer than this, in pixels, fix no similarity.
+_MIN_LENGTH_PX = 10.0
+# A map without any stretch meets the limit 1 despite rounding.
+_ROUNDING = 1 + 1e-12
 
 
 class Limits(NamedTuple):
@@ -27,119 +32,133 @@ class Limits(NamedTuple):
 def plausible(linear: Maps, limits: Limits) -> NDArray[np.bool_]:
     """Whether each map can relate two photographs of one place: not mirrored, blown up or squeezed to a line.
 
-    With the singular values s >= t of a map A: det A = s t, and s² + t² = |A|² gives s / t without computing them,
-    because s/t + t/s = |A|² / det A.
-
     Args:
         linear: [..., 2, 2] float64, the maps without their translations.
-        limits: on the scale sqrt(s t) and the stretch s / t.
+        limits: on the scale sqrt(s t) and the stretch s / t of the singular values s >= t.
 
     Returns:
         [...] bool.
     """
     determinant = linear[..., 0, 0] * linear[..., 1, 1] - linear[..., 0, 1] * linear[..., 1, 0]
-    squares = np.square(linear).sum(axis=(-2, -1))
-    stretch = limits.max_stretch
-    # The first comparison is False for NaN. 1e-12: a map without any stretch meets the limit 1 despite rounding.
+    return within_limits(determinant, np.square(linear).sum(axis=(-2, -1)), limits)
+
+
+def within_limits(determinant: Points, squares: Points, limits: Limits) -> NDArray[np.bool_]:
+    """`plausible`, of the determinants and the sums of the squared entries.
+
+    det A = s t and s² + t² = |A|² give s / t without computing them, because s/t + t/s = |A|² / det A.
+    """
+    largest = (limits.max_stretch + 1 / limits.max_stretch) * _ROUNDING
+    # Every comparison is False for NaN.
     return (
-        (determinant > 0)
-        & (squares <= (stretch + 1 / stretch) * determinant * (1 + 1e-12))
+        (determinant >= limits.max_scale**-2)
         & (determinant <= limits.max_scale**2)
-        & (determinant >= limits.max_scale**-2)
+        & (squares <= largest * determinant)
     )
 
 
-def residuals(matrix: Maps, query: Points, index: Points) -> NDArray[np.float64]:
-    """Distances [M] in pixels between the mapped query points and their partners; `matrix` is [2, 3]."""
-    return np.hypot(*(query @ matrix[:, :2].T + matrix[:, 2] - index).T)
+class Affine:
+    """The affine maps, [2, 3] float64 in the order (y, x, 1); see `delf_verify.maps.Model`."""
+
+    min_matches = 3
+
+    def solve(self, query: Points, index: Points, samples: NDArray[np.int64], limits: Limits) -> Maps:
+        """The plausible [R, 2, 3] maps through samples [H, 3] of matches."""
+        z, w = as_complex(query)[samples.T], as_complex(index)[samples.T]
+        u, u2 = z[1] - z[0], z[2] - z[0]
+        v, v2 = w[1] - w[0], w[2] - w[0]
+        # u conj(u2) - u2 conj(u) = -2i times twice the signed area; a match drawn twice has none.
+        area = (u.conj() * u2).imag
+        keep = np.abs(area) >= 2 * MIN_AREA_PX2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # Cramer's rule for a u + b conj(u) = v and the same of u2, v2.
+            a = (v * u2.conj() - v2 * u.conj()) / (-2j * area)
+            b = (u * v2 - u2 * v) / (-2j * area)
+            of_a, of_b = np.square(a.view(float)).reshape(-1, 2).sum(1), np.square(b.view(float)).reshape(-1, 2).sum(1)
+            keep &= within_limits(of_a - of_b, 2 * (of_a + of_b), limits)
+        kept = np.flatnonzero(keep)
+        return _maps(a[kept], b[kept], z[0][kept], w[0][kept])
+
+    def squared_residuals(self, maps: Maps, query: Squares, index: Squares) -> Squares:
+        """[R, M] squared distances between mapped query points and their partners, in the precision of `query`.
+
+        Without a matrix product: its rounding may depend on the number of threads, these sums do not.
+        """
+        (y, x), (to_y, to_x) = query.T, index.T
+        part = maps.astype(query.dtype)[..., None]
+        off_y = part[:, 0, 0] * y
+        off_y += part[:, 0, 1] * x
+        off_y += part[:, 0, 2] - to_y
+        off_x = part[:, 1, 0] * y
+        off_x += part[:, 1, 1] * x
+        off_x += part[:, 1, 2] - to_x
+        off_y *= off_y
+        off_x *= off_x
+        off_y += off_x
+        return off_y
+
+    def plausible_at(self, matrix: Maps, query: Points, limits: Limits) -> NDArray[np.bool_]:
+        """[M] bool, whether the map is plausible at each query point: at all of them or at none."""
+        return np.full(len(query), bool(plausible(matrix[:, :2], limits)))
+
+    def fit(self, query: Points, index: Points) -> Maps | None:
+        """The [2, 3] map of least squared residuals; None where the points lie on a line."""
+        z, w = as_complex(query), as_complex(index)
+        origin, partner = z.mean(), w.mean()
+        u, v = z - origin, w - partner
+        # The normal equations a S + b conj(P) = Q and a P + b S = R.
+        length, product = float((u * u.conj()).real.sum()), (u * u).sum()
+        straight, turned = (v * u.conj()).sum(), (v * u).sum()
+        determinant = length**2 - abs(product) ** 2
+        if not determinant > 1e-12 * length**2:
+            return None
+        a = (straight * length - turned * product.conjugate()) / determinant
+        b = (turned * length - straight * product) / determinant
+        matrix: Maps = _maps(*np.array([[a], [b], [origin], [partner]]))[0]
+        return matrix
 
 
-def ransac(query: Points, index: Points, *, residual_px: float, trials: int, seed: int, limits: Limits) -> Maps | None:
-    """The plausible affine map that most matches agree on.
+class Similarity(Affine):
+    """Turn, scale and shift, [2, 3] float64; see `delf_verify.maps.Model`."""
 
-    RANSAC (Fischler and Bolles 1981) with every sample solved, checked and counted in one go. Maps that are not
-    plausible are dropped before they are counted: were the best map judged only at the end, as with a library's
-    RANSAC, one collapsed map with many matches would hide the true one.
+    min_matches = 2
 
-    Args:
-        query: [M, 2] float64, M >= 3.
-        index: [M, 2] float64.
-        residual_px: an inlier's largest residual, in pixels of the index image.
-        trials: samples of three matches.
-        seed: of the samples.
-        limits: what is plausible.
+    def solve(self, query: Points, index: Points, samples: NDArray[np.int64], limits: Limits) -> Maps:
+        """The plausible [R, 2, 3] maps through samples [H, 2] of matches."""
+        z, w = as_complex(query)[samples.T], as_complex(index)[samples.T]
+        u = z[1] - z[0]
+        length = np.abs(u)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            a = (w[1] - w[0]) / u
+            scale = np.abs(a)
+        kept = np.flatnonzero(
+            (length >= _MIN_LENGTH_PX) & (scale >= 1 / limits.max_scale) & (scale <= limits.max_scale)
+        )
+        return _maps(a[kept], np.zeros_like(a[kept]), z[0][kept], w[0][kept])
 
-    Returns:
-        [2, 3] float64, or None if no sample gave a plausible map.
-    """
-    maps = _sampled_maps(query, index, trials, seed, limits)
-    if not len(maps):
-        return None
-    best: Maps = maps[_count_inliers(maps, query, index, residual_px).argmax()]
-    return best
-
-
-def _sampled_maps(query: Points, index: Points, trials: int, seed: int, limits: Limits) -> Maps:
-    """The plausible [H, 2, 3] maps through the sampled triples of matches."""
-    samples = np.random.default_rng(seed).integers(0, len(query), (trials, MIN_MATCHES))
-    origin, partner = query[samples[:, 0]], index[samples[:, 0]]
-    first, second = query[samples[:, 1]] - origin, query[samples[:, 2]] - origin
-    # Twice the signed area. A match drawn twice has none, so this refuses such samples, too.
-    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
-    good = np.abs(area) >= 2 * _MIN_AREA_PX2
-    samples, origin, partner = samples[good], origin[good], partner[good]
-    first, second, area = first[good], second[good], area[good, None]
-    to_first, to_second = index[samples[:, 1]] - partner, index[samples[:, 2]] - partner
-    # A [first second] = [to_first to_second], by Cramer's rule, column by column of A.
-    column_y = (to_first * second[:, 1:] - to_second * first[:, 1:]) / area
-    column_x = (to_second * first[:, :1] - to_first * second[:, :1]) / area
-    linear = np.stack([column_y, column_x], axis=2)
-    good = plausible(linear, limits)
-    linear, origin, partner = linear[good], origin[good], partner[good]
-    translation = partner - np.einsum("hij,hj->hi", linear, origin)
-    return np.concatenate([linear, translation[:, :, None]], axis=2)
+    def fit(self, query: Points, index: Points) -> Maps | None:
+        """The [2, 3] similarity of least squared residuals; None where all query points are one."""
+        z, w = as_complex(query), as_complex(index)
+        origin, partner = z.mean(), w.mean()
+        u, v = z - origin, w - partner
+        length = float((u * u.conj()).real.sum())
+        if not length > 0:
+            return None
+        a = (v * u.conj()).sum() / length
+        matrix: Maps = _maps(*np.array([[a], [0], [origin], [partner]]))[0]
+        return matrix
 
 
-def _count_inliers(maps: Maps, query: Points, index: Points, residual_px: float) -> NDArray[np.int64]:
-    """How many matches agree with each map.
-
-    In float32 and without a matrix product: its rounding may depend on the number of threads, these sums do not.
-    """
-    (y, x), (to_y, to_x) = query.T.astype(np.float32), index.T.astype(np.float32)
-    step = max(1, _RESIDUALS_AT_ONCE // len(query))
-    counts = []
-    for start in range(0, len(maps), step):
-        part = maps[start : start + step].astype(np.float32)[..., None]
-        off_y = part[:, 0, 0] * y + part[:, 0, 1] * x + (part[:, 0, 2] - to_y)
-        off_x = part[:, 1, 0] * y + part[:, 1, 1] * x + (part[:, 1, 2] - to_x)
-        counts.append(np.count_nonzero(off_y * off_y + off_x * off_x <= residual_px**2, axis=1))
-    return np.concatenate(counts)
+def as_complex(points: Points) -> Complex:
+    """[M] complex128, y + i x of [M, 2] points."""
+    return np.ascontiguousarray(points, dtype=np.float64).view(np.complex128)[:, 0]
 
 
-def refine(matrix: Maps, query: Points, index: Points, residual_px: float, limits: Limits) -> Maps:
-    """The least-squares map over the inliers of a map, repeated until the inliers stay the same.
-
-    The local optimisation of RANSAC's result (Chum, Matas and Kittler 2003): a map through three noisy matches
-    tilts. No step raises the sum of min(residual², limit²) over all matches.
-
-    Args:
-        matrix: [2, 3] float64, a plausible map.
-        query: [M, 2] float64.
-        index: [M, 2] float64.
-        residual_px: an inlier's largest residual.
-        limits: what is plausible; a map is not refined beyond them.
-    """
-    inliers = residuals(matrix, query, index) <= residual_px
-    for _ in range(_REFINEMENTS):
-        if inliers.sum() <= MIN_MATCHES:
-            break
-        design = np.column_stack([query[inliers], np.ones(inliers.sum())])
-        refined = np.linalg.lstsq(design, index[inliers], rcond=None)[0].T
-        if not plausible(refined[:, :2], limits):
-            break
-        agreeing = residuals(refined, query, index) <= residual_px
-        matrix, settled = refined, np.array_equal(agreeing, inliers)
-        if settled:
-            break
-        inliers = agreeing
-    return matrix
+def _maps(a: Complex, b: Complex, origin: Complex, partner: Complex) -> Maps:
+    """[R, 2, 3] of the maps w = a (z - origin) + b conj(z - origin) + partner."""
+    shift = partner - a * origin - b * origin.conj()
+    maps = np.empty((len(a), 2, 3))
+    maps[:, 0, 0], maps[:, 1, 1] = a.real + b.real, a.real - b.real
+    maps[:, 0, 1], maps[:, 1, 0] = b.imag - a.imag, b.imag + a.imag
+    maps[:, 0, 2], maps[:, 1, 2] = shift.real, shift.imag
+    return maps

@@ -1,45 +1,61 @@
-"""How many matches of a pair agree on one affine map: robust estimation by three engines."""
+"""How many matches of a pair agree on one map: robust estimation by several models and engines."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from delf_verify.affine import MIN_MATCHES, Limits, Maps, Points, plausible, ransac, refine, residuals
+from delf_verify.affine import Limits, Maps, Points
+from delf_verify.inliers import count_once, is_spread
+from delf_verify.library_ransac import LIBRARIES, library_ransac
+from delf_verify.maps import MODELS, ModelName, Search
+from delf_verify.ransac import ransac, refine, squared_residuals
 
-_OPENCV_ATTEMPTS = 5
+# Which engine estimates which model; "batched" knows them all. Each is called as `ransac` is.
+ENGINES: dict[str, dict[str, Callable[..., Maps | None]]] = {
+    "batched": {name: partial(ransac, model) for name, model in MODELS.items()},
+    **{
+        engine: {name: partial(library_ransac, MODELS[name], calls) for name, calls in models.items()}
+        for engine, models in LIBRARIES.items()
+    },
+}
+_MIN_INLIERS = 3
+# A fundamental matrix whose inliers one homography explains to this share is that of a plane.
+_PLANAR_SHARE = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
 class GeometryConfig:
-    """How the affine map of a pair is estimated and when it is refused.
+    """How the map of a pair is estimated and when it is refused.
 
     Attributes:
+        model: "similarity" (turn, scale, shift), "affine", "homography" (views of a plane) or "fundamental" (any
+            rigid scene; chance agrees with it most easily).
         engine: "batched" (NumPy; every sample is checked against the limits below, the best AUC on real pairs),
-            "opencv" (C++, the quickest) or "skimage" (`measure.ransac`, the reference of DELF's
-            image_reranking.py, three hundred times slower).
+            "opencv" (its RANSAC in C++), "usac" (OpenCV's USAC with MAGSAC++; no similarity) or "skimage"
+            (`measure.ransac`, the reference of DELF's image_reranking.py, hundreds of times slower).
         residual_px: a match is an inlier if the map brings it this close to its partner, in pixels of the index
-            image (20 in DELF and in seed 003).
-        trials: most samples of three matches that are tried (1000 there).
-        confidence: "opencv" and "skimage" stop early once the best map is found with this probability, in (0, 1);
-            "batched" draws all its samples at once.
+            image (20 in DELF and in seed 003); for a fundamental matrix the Sampson distance.
+        trials: most samples of matches that are tried (1000 there).
+        confidence: no more samples are drawn once the best map is found with this probability, in (0, 1).
         seed: reaches every random choice; the same matches and seed give the same inliers.
         max_scale: a map that enlarges or shrinks lengths by more than this (geometric mean of its two singular
-            values) is refused.
+            values) is refused. A homography is judged by its affine part at each match, and a fundamental matrix
+            only where all of its matches lie on one plane.
         max_stretch: a map whose two singular values differ by more than this factor is refused. A plane turned by
             70 degrees is squeezed by 3.
         min_spread_px: inliers that lie on one line, their standard deviation across it below this in either
             image, are refused: a line fits too many things.
 
     Raises:
-        ValueError: a value is out of range.
+        ValueError: a value is out of range, or the engine does not estimate the model.
     """
 
-    engine: Literal["batched", "opencv", "skimage"] = "batched"
+    model: ModelName = "affine"
+    engine: Literal["batched", "opencv", "usac", "skimage"] = "batched"
     residual_px: float = 20.0
     trials: int = 1000
     confidence: float = 0.999
@@ -49,8 +65,15 @@ class GeometryConfig:
     min_spread_px: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.engine not in _ENGINES:
-            raise ValueError(f"geometry.engine must be one of {sorted(_ENGINES)}, got {self.engine!r}")
+        if self.model not in MODELS:
+            raise ValueError(f"geometry.model must be one of {sorted(MODELS)}, got {self.model!r}")
+        if self.engine not in ENGINES:
+            raise ValueError(f"geometry.engine must be one of {sorted(ENGINES)}, got {self.engine!r}")
+        if self.model not in ENGINES[self.engine]:
+            able = sorted(engine for engine, models in ENGINES.items() if self.model in models)
+            raise ValueError(
+                f"geometry.engine {self.engine!r} estimates no {self.model!r} model; take one of {able} for it"
+            )
         if not 0 < self.residual_px < np.inf:
             raise ValueError(f"geometry.residual_px must be a positive number of pixels, got {self.residual_px}")
         if self.trials < 1:
@@ -66,9 +89,10 @@ class GeometryConfig:
             raise ValueError(f"geometry.min_spread_px must be >= 0 pixels, got {self.min_spread_px}")
 
     @property
-    def limits(self) -> Limits:
-        """What makes a map plausible."""
-        return Limits(self.max_scale, self.max_stretch)
+    def search(self) -> Search:
+        """What an engine needs of it."""
+        limits = Limits(self.max_scale, self.max_stretch)
+        return Search(self.residual_px, self.trials, self.confidence, self.seed, limits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,19 +102,23 @@ class GeometryResult:
     Attributes:
         num_inliers: matches that agree with the map, every location of either image counted once.
         inlier_mask: [M] bool, the matches that were counted; its sum is num_inliers.
-        matrix: [2, 3] float64 that maps (y, x, 1) of the query to (y, x) of the index image, or None where no map
-            was found or it was refused (then there are no inliers).
+        matrix: [2, 3] float64 (similarity, affine) or [3, 3] (homography) that maps (y, x, 1) of the query to (y, x)
+            of the index image, or [3, 3] with (y', x', 1) F (y, x, 1) = 0 (fundamental); None where no map was found
+            or it was refused (then there are no inliers).
+        planar: fundamental only: one homography explains the inliers, so they fix no camera motion. Views of a
+            facade are of that kind and count all the same, if the homography is plausible.
     """
 
     num_inliers: int
     inlier_mask: NDArray[np.bool_]
     matrix: NDArray[np.float64] | None
+    planar: bool = False
 
 
 def estimate_geometry(
     query_yx: NDArray[np.floating], index_yx: NDArray[np.floating], config: GeometryConfig
 ) -> GeometryResult:
-    """The affine map that most matches of a pair agree on, and the matches that do.
+    """The map that most matches of a pair agree on, and the matches that do.
 
     RANSAC (Fischler and Bolles 1981) as in Noh et al. 2017, section 5.1, and seed 003. Beyond them, degenerate
     maps are refused (see `GeometryConfig`) and a location counts once: features of one place with several
@@ -99,126 +127,55 @@ def estimate_geometry(
     Args:
         query_yx: [M, 2] float, locations (y, x) of the matched query features in pixels.
         index_yx: [M, 2] float, those of their partners in the index image.
-        config: engine and limits.
+        config: model, engine and limits.
 
     Raises:
         ValueError: the shapes differ or a location is not finite.
     """
-    query = np.asarray(query_yx, dtype=np.float64)
-    index = np.asarray(index_yx, dtype=np.float64)
+    query = np.ascontiguousarray(query_yx, dtype=np.float64)
+    index = np.ascontiguousarray(index_yx, dtype=np.float64)
     if query.ndim != 2 or query.shape[1:] != (2,) or query.shape != index.shape:
         raise ValueError(f"query_yx and index_yx must both be [M, 2], got {list(query.shape)} and {list(index.shape)}")
     if not (np.isfinite(query).all() and np.isfinite(index).all()):
         raise ValueError("a matched location is not finite (NaN or infinity); check the extractor")
+    model, search = MODELS[config.model], config.search
     nothing = GeometryResult(0, np.zeros(len(query), dtype=bool), None)
-    if len(query) < MIN_MATCHES:
+    if len(query) < model.min_matches:
         return nothing
-    matrix = _ENGINES[config.engine](query, index, config)
-    if matrix is None or not plausible(matrix[:, :2], config.limits):
+    matrix = ENGINES[config.engine][config.model](query, index, search)
+    if matrix is None:
         return nothing
-    matrix = refine(matrix, query, index, config.residual_px, config.limits)
-    mask = _count_once(query, index, residuals(matrix, query, index), config.residual_px)
-    if mask.sum() < MIN_MATCHES or not _is_spread(query[mask], index[mask], config.min_spread_px):
+    matrix = refine(model, matrix, query, index, search)
+    squares = squared_residuals(model, matrix, query, index, search.limits)
+    mask = count_once(query, index, squares, search.residual_px)
+    inliers, partners = query[mask], index[mask]
+    if len(inliers) < max(model.min_matches, _MIN_INLIERS):
         return nothing
-    return GeometryResult(int(mask.sum()), mask, matrix)
+    if not (is_spread(inliers, config.min_spread_px) and is_spread(partners, config.min_spread_px)):
+        return nothing
+    planar = False
+    if config.model == "fundamental":
+        planar, plausible = _judge_plane(inliers, partners, search)
+        if not plausible:
+            return nothing
+    return GeometryResult(len(inliers), mask, matrix, planar)
 
 
-def _fit_batched(query: Points, index: Points, config: GeometryConfig) -> Maps | None:
-    return ransac(
-        query,
-        index,
-        residual_px=config.residual_px,
-        trials=config.trials,
-        seed=config.seed,
-        limits=config.limits,
-    )
+def _judge_plane(query: Points, index: Points, search: Search) -> tuple[bool, bool]:
+    """Whether one homography explains the inliers of a fundamental matrix, and if so whether it is plausible.
 
-
-def _fit_opencv(query: Points, index: Points, config: GeometryConfig) -> Maps | None:
-    """The affine map, or where that is not plausible the similarity, of OpenCV's RANSAC.
-
-    It cannot check a map while it samples. A similarity (4 unknowns) is never mirrored nor stretched, and `refine`
-    makes it affine; if it is too large or too small, its matches are set aside and the rest is searched. On real
-    pairs that gives an AUC of 0.912; affine maps alone, set aside in the same way, 0.834.
+    Matches of a plane agree with a whole family of fundamental matrices, whatever homography they follow: so do those
+    of a mirrored or a blown-up image. A scene in relief follows no homography and is judged by its count.
     """
-    # OpenCV's RANSAC has a random state of its own that cv2.setRNGSeed does not reach (tried with 5.0), so the seed
-    # acts through the order of the matches; no global state is touched, threads are safe.
-    left = np.random.default_rng(config.seed).permutation(len(query))
-    for _ in range(_OPENCV_ATTEMPTS):
-        if len(left) < MIN_MATCHES:
-            break
-        for estimate in (cv2.estimateAffine2D, cv2.estimateAffinePartial2D):
-            matrix, inliers = estimate(
-                query[left],
-                index[left],
-                method=cv2.RANSAC,
-                ransacReprojThreshold=config.residual_px,
-                maxIters=config.trials,
-                confidence=config.confidence,
-            )
-            if matrix is not None and plausible(matrix[:, :2], config.limits):
-                return np.asarray(matrix, dtype=np.float64)
-        if matrix is None or not inliers.any():
-            break
-        left = left[inliers.ravel() == 0]
-    return None
-
-
-def _fit_skimage(query: Points, index: Points, config: GeometryConfig) -> Maps | None:
-    # Imported here: it costs half a second and only the reference needs it.
-    from skimage.measure import ransac as measure_ransac
-    from skimage.transform import AffineTransform
-
-    def is_model_valid(model: AffineTransform, *_: Points) -> bool:
-        return bool(plausible(model.params[:2, :2], config.limits))
-
-    with warnings.catch_warnings():
-        # "No inliers found. Model not fitted": a normal outcome, told by the result.
-        warnings.simplefilter("ignore", UserWarning)
-        model, inliers = measure_ransac(
-            (query, index),
-            AffineTransform,
-            min_samples=MIN_MATCHES,
-            residual_threshold=config.residual_px,
-            is_model_valid=is_model_valid,
-            max_trials=config.trials,
-            stop_probability=config.confidence,
-            rng=config.seed,
-        )
-    if inliers is None or not inliers.any() or not model:
-        return None
-    return np.asarray(model.params[:2], dtype=np.float64)
-
-
-_ENGINES: dict[str, Callable[[Points, Points, GeometryConfig], Maps | None]] = {
-    "batched": _fit_batched,
-    "opencv": _fit_opencv,
-    "skimage": _fit_skimage,
-}
-
-
-def _count_once(query: Points, index: Points, distances: NDArray[np.float64], residual_px: float) -> NDArray[np.bool_]:
-    """Marks the matches within the limit, best first, whose two locations (to the pixel) are both unused."""
-    within = np.flatnonzero(distances <= residual_px)
-    within = within[np.argsort(distances[within], kind="stable")]
-    mask = np.zeros(len(query), dtype=bool)
-    used_query: set[tuple[float, ...]] = set()
-    used_index: set[tuple[float, ...]] = set()
-    queries, partners = np.rint(query).tolist(), np.rint(index).tolist()
-    for row in within.tolist():
-        place, partner = tuple(queries[row]), tuple(partners[row])
-        if place not in used_query and partner not in used_index:
-            used_query.add(place)
-            used_index.add(partner)
-            mask[row] = True
-    return mask
-
-
-def _is_spread(query: Points, index: Points, min_spread_px: float) -> bool:
-    """Whether the points fill an area in both images: their deviation across their main axis is large enough."""
-    for points in (query, index):
-        centred = points - points.mean(axis=0)
-        across = np.linalg.svd(centred, compute_uv=False)[-1] / np.sqrt(len(points))
-        if across < min_spread_px:
-            return False
-    return True
+    homography, anything = MODELS["homography"], search._replace(limits=Limits(np.inf, np.inf))
+    for mirror in (1.0, -1.0):
+        partners = index * [1.0, mirror]
+        fit = ransac(homography, query, partners, anything)
+        if fit is None:
+            continue
+        fit = refine(homography, fit, query, partners, anything)
+        agree = squared_residuals(homography, fit, query, partners, anything.limits) <= search.residual_px**2
+        if agree.mean() >= _PLANAR_SHARE:
+            plausible = homography.plausible_at(fit, query[agree], search.limits)
+            return True, mirror > 0 and bool(plausible.mean() > 0.5)
+    return False, True

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from delf_verify import affine
-from delf_verify.affine import Limits, plausible, ransac, refine, residuals
+from delf_verify.affine import Affine, Limits, Similarity, plausible, within_limits
 
 LIMITS = Limits(max_scale=3.0, max_stretch=3.0)
+ANYTHING = Limits(1e6, 1e6)
 
 
 def slow_plausible(linear: np.ndarray, limits: Limits) -> bool:
@@ -14,6 +14,10 @@ def slow_plausible(linear: np.ndarray, limits: Limits) -> bool:
         return False
     scale = np.sqrt(large * small)
     return large / small <= limits.max_stretch and 1 / limits.max_scale <= scale <= limits.max_scale
+
+
+def slow_residuals(matrix: np.ndarray, query: np.ndarray, index: np.ndarray) -> np.ndarray:
+    return np.array([np.hypot(*(matrix[:, :2] @ q + matrix[:, 2] - i)) for q, i in zip(query, index, strict=True)])
 
 
 def test_plausible_against_singular_values() -> None:
@@ -48,56 +52,77 @@ def test_a_map_without_stretch_meets_the_limit_one() -> None:
     assert plausible(turns, Limits(2.0, 1.0)).all()
 
 
-def test_sampled_maps_go_through_their_samples() -> None:
+def test_nan_is_within_no_limits() -> None:
+    assert not within_limits(np.array([np.nan, 1.0]), np.array([2.0, np.nan]), LIMITS).any()
+
+
+@pytest.mark.parametrize(("model", "size"), [(Affine(), 3), (Similarity(), 2)])
+def test_solved_maps_go_through_their_samples(model: Affine, size: int) -> None:
     rng = np.random.default_rng(1)
-    query, index = rng.uniform(0, 100, (2, 4, 2))
-    maps = affine._sampled_maps(query, index, 500, 0, Limits(1e6, 1e6))
-    assert len(maps)
+    query, index = rng.uniform(0, 100, (2, 30, 2))
+    samples = rng.permuted(np.tile(np.arange(30), (400, 1)), axis=1)[:, :size]
+    maps = model.solve(query, index, samples, ANYTHING)
+    assert len(maps) > 50
     for matrix in maps:
-        assert (residuals(matrix, query, index) < 1e-6).sum() == 3
+        assert (slow_residuals(matrix, query, index) < 1e-6).sum() == size
 
 
-def test_counts_against_a_loop() -> None:
+@pytest.mark.parametrize("size", [2, 3])
+def test_solve_keeps_the_plausible_maps_and_no_other(size: int) -> None:
+    model = {2: Similarity(), 3: Affine()}[size]
     rng = np.random.default_rng(2)
-    query, index, maps = rng.uniform(0, 100, (50, 2)), rng.uniform(0, 100, (50, 2)), rng.normal(size=(30, 2, 3))
-    expected = [
-        sum(np.hypot(*(m[:, :2] @ q + m[:, 2] - i)) <= 60 for q, i in zip(query, index, strict=True)) for m in maps
-    ]
-    np.testing.assert_array_equal(affine._count_inliers(maps, query, index, 60.0), expected)
+    query, index = rng.uniform(0, 400, (2, 40, 2))
+    samples = rng.integers(0, 40, (1000, size))
+    everything = model.solve(query, index, samples, ANYTHING)
+    kept = model.solve(query, index, samples, LIMITS)
+    expected = [matrix for matrix in everything if slow_plausible(matrix[:, :2], LIMITS)]
+    np.testing.assert_array_equal(kept, expected)
+    assert 20 < len(kept) < len(everything)
 
 
-def test_counts_do_not_depend_on_the_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(3)
-    arguments = (rng.normal(size=(30, 2, 3)), rng.uniform(0, 9, (50, 2)), rng.uniform(0, 9, (50, 2)), 5.0)
-    whole = affine._count_inliers(*arguments)
-    monkeypatch.setattr(affine, "_RESIDUALS_AT_ONCE", 70)
-    np.testing.assert_array_equal(affine._count_inliers(*arguments), whole)
-
-
-def test_refining_never_raises_the_truncated_squares_and_stays_plausible() -> None:
-    rng = np.random.default_rng(4)
-    query = rng.uniform(0, 400, (80, 2))
-    index = query @ np.array([[1.2, 0.1], [-0.2, 0.9]]).T + 7 + rng.normal(scale=6, size=query.shape)
-
-    def cost(matrix: np.ndarray) -> float:
-        return float(np.square(np.minimum(residuals(matrix, query, index), 12.0)).sum())
-
-    gains = []
-    for seed in range(20):
-        matrix = ransac(query, index, residual_px=12.0, trials=30, seed=seed, limits=LIMITS)
-        better = refine(matrix, query, index, 12.0, LIMITS)
-        assert plausible(better[:, :2], LIMITS)
-        gains.append(cost(matrix) - cost(better))
-    assert min(gains) >= 0
-    assert max(gains) > 100
-
-
-def test_a_map_through_three_matches_is_not_refined() -> None:
-    points = np.array([[0, 0], [0, 50], [50, 0.0]])
-    matrix = np.column_stack([np.eye(2), [1, 1]])
-    assert refine(matrix, points, points, 5.0, LIMITS) is matrix
-
-
-def test_no_plausible_sample_gives_none() -> None:
+@pytest.mark.parametrize(("model", "size"), [(Affine(), 3), (Similarity(), 2)])
+def test_repeated_and_collinear_samples_give_no_map(model: Affine, size: int) -> None:
     line = np.column_stack([np.arange(30.0), 2 * np.arange(30.0)])
-    assert ransac(line, line, residual_px=5.0, trials=200, seed=0, limits=LIMITS) is None
+    repeated = np.full((5, size), 4)
+    assert model.solve(line, line, repeated, ANYTHING).shape == (0, 2, 3)
+    if size == 3:
+        assert not len(model.solve(line, line, np.arange(30).reshape(10, 3), ANYTHING))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_squared_residuals_against_a_loop(dtype: type) -> None:
+    rng = np.random.default_rng(3)
+    query, index, maps = rng.uniform(0, 100, (50, 2)), rng.uniform(0, 100, (50, 2)), rng.normal(size=(30, 2, 3))
+    squares = Affine().squared_residuals(maps, query.astype(dtype), index.astype(dtype))
+    assert squares.dtype == dtype
+    expected = [slow_residuals(matrix, query, index) ** 2 for matrix in maps]
+    np.testing.assert_allclose(squares, expected, rtol=1e-3 if dtype is np.float32 else 1e-9, atol=1e-2)
+
+
+def test_affine_fit_against_lstsq() -> None:
+    rng = np.random.default_rng(4)
+    query, index = rng.uniform(0, 400, (40, 2)), rng.uniform(0, 400, (40, 2))
+    expected = np.linalg.lstsq(np.column_stack([query, np.ones(40)]), index, rcond=None)[0].T
+    np.testing.assert_allclose(Affine().fit(query, index), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_similarity_fit_against_lstsq() -> None:
+    rng = np.random.default_rng(5)
+    query, index = rng.uniform(0, 400, (40, 2)), rng.uniform(0, 400, (40, 2))
+    (y, x), ones, zeros = query.T, np.ones(40), np.zeros(40)
+    # y' = c y - s x + t, x' = s y + c x + u.
+    design = np.concatenate([np.column_stack([y, -x, ones, zeros]), np.column_stack([x, y, zeros, ones])])
+    c, s, t, u = np.linalg.lstsq(design, np.concatenate(index.T), rcond=None)[0]
+    np.testing.assert_allclose(Similarity().fit(query, index), [[c, -s, t], [s, c, u]], rtol=1e-9, atol=1e-9)
+
+
+def test_points_that_fix_no_map_give_none() -> None:
+    line = np.column_stack([np.arange(30.0), 2 * np.arange(30.0)])
+    assert Affine().fit(line, line) is None
+    assert Similarity().fit(np.full((3, 2), 7.0), line[:3]) is None
+
+
+def test_plausible_at_every_point_or_none() -> None:
+    points = np.zeros((4, 2))
+    assert Affine().plausible_at(np.array([[1, 0, 5], [0, 1, 5.0]]), points, LIMITS).tolist() == [True] * 4
+    assert Affine().plausible_at(np.array([[1, 0, 5], [0, -1, 5.0]]), points, LIMITS).tolist() == [False] * 4

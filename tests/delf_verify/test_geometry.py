@@ -161,7 +161,10 @@ def test_bad_matches_are_refused() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"engine": "magic"}, r"geometry.engine must be one of \['batched', 'opencv', 'skimage'\], got 'magic'"),
+        (
+            {"engine": "magic"},
+            r"geometry.engine must be one of \['batched', 'opencv', 'skimage', 'usac'\], got 'magic'",
+        ),
         ({"residual_px": 0.0}, "geometry.residual_px must be a positive number of pixels, got 0.0"),
         ({"trials": 0}, "geometry.trials must be at least 1, got 0"),
         ({"confidence": 1.0}, "geometry.confidence must lie between 0 and 1, got 1.0"),
