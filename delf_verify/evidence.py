@@ -148,5 +148,6 @@ def match_image(query: LocalFeatures, index: AggregatedIndex, image_id: str, con
 def _agree(query: LocalFeatures, features: LocalFeatures, putative: PutativeMatches, config: VerifyConfig) -> PairMatch:
     query_yx = query.locations_yx[putative.query_indices]
     index_yx = features.locations_yx[putative.index_indices]
-    geometry = estimate_geometry(query_yx, index_yx, config.geometry)
+    scale_ratios = features.scales[putative.index_indices] / query.scales[putative.query_indices]
+    geometry = estimate_geometry(query_yx, index_yx, config.geometry, scale_ratios)
     return PairMatch(putative, geometry, inlier_spread(query, features, putative, geometry.inlier_mask))

@@ -13,15 +13,12 @@ from delf_verify.inliers import count_once, is_spread
 from delf_verify.library_ransac import LIBRARIES, library_ransac
 from delf_verify.maps import MODELS, ModelName, Search
 from delf_verify.ransac import ransac, refine, squared_residuals
+from delf_verify.scale_maps import fit_scaled
 
-# Which engine estimates which model; "batched" knows them all. Each is called as `ransac` is.
-ENGINES: dict[str, dict[str, Callable[..., Maps | None]]] = {
-    "batched": {name: partial(ransac, model) for name, model in MODELS.items()},
-    **{
-        engine: {name: partial(library_ransac, MODELS[name], calls) for name, calls in models.items()}
-        for engine, models in LIBRARIES.items()
-    },
-}
+Sampler = Callable[[Points, Points, Search], Maps | None]
+
+# The engine that needs the features' sizes and draws no samples.
+_SCALES = "scales"
 _MIN_INLIERS = 3
 # A fundamental matrix whose inliers one homography explains to this share is that of a plane.
 _PLANAR_SHARE = 0.8
@@ -35,8 +32,9 @@ class GeometryConfig:
         model: "similarity" (turn, scale, shift), "affine", "homography" (views of a plane) or "fundamental" (any
             rigid scene; chance agrees with it most easily).
         engine: "batched" (NumPy; every sample is checked against the limits below, the best AUC on real pairs),
-            "opencv" (its RANSAC in C++), "usac" (OpenCV's USAC with MAGSAC++; no similarity) or "skimage"
-            (`measure.ransac`, the reference of DELF's image_reranking.py, hundreds of times slower).
+            "opencv" (its RANSAC in C++), "usac" (OpenCV's USAC with MAGSAC++; no similarity), "skimage"
+            (`measure.ransac`, the reference of DELF's image_reranking.py, hundreds of times slower) or "scales"
+            (affine maps from single matches and the sizes of their features, see `scale_maps`: no samples).
         residual_px: a match is an inlier if the map brings it this close to its partner, in pixels of the index
             image (20 in DELF and in seed 003); for a fundamental matrix the Sampson distance.
         trials: most samples of matches that are tried (1000 there).
@@ -47,6 +45,8 @@ class GeometryConfig:
             only where all of its matches lie on one plane.
         max_stretch: a map whose two singular values differ by more than this factor is refused. A plane turned by
             70 degrees is squeezed by 3.
+        scale_tolerance: "scales" only: an inlier's two features differ in size as the map says, within a factor of
+            exp(scale_tolerance).
         min_spread_px: inliers that lie on one line, their standard deviation across it below this in either
             image, are refused: a line fits too many things.
 
@@ -55,13 +55,14 @@ class GeometryConfig:
     """
 
     model: ModelName = "affine"
-    engine: Literal["batched", "opencv", "usac", "skimage"] = "batched"
+    engine: Literal["batched", "opencv", "usac", "skimage", "scales"] = "batched"
     residual_px: float = 20.0
     trials: int = 1000
     confidence: float = 0.999
     seed: int = 0
     max_scale: float = 3.0
     max_stretch: float = 3.0
+    scale_tolerance: float = 0.5
     min_spread_px: float = 2.0
 
     def __post_init__(self) -> None:
@@ -85,6 +86,8 @@ class GeometryConfig:
         for name in ("max_scale", "max_stretch"):
             if not getattr(self, name) >= 1:
                 raise ValueError(f"geometry.{name} is a factor of at least 1, got {getattr(self, name)}")
+        if not 0 < self.scale_tolerance < np.inf:
+            raise ValueError(f"geometry.scale_tolerance must be a positive number, got {self.scale_tolerance}")
         if not self.min_spread_px >= 0:
             raise ValueError(f"geometry.min_spread_px must be >= 0 pixels, got {self.min_spread_px}")
 
@@ -116,7 +119,10 @@ class GeometryResult:
 
 
 def estimate_geometry(
-    query_yx: NDArray[np.floating], index_yx: NDArray[np.floating], config: GeometryConfig
+    query_yx: NDArray[np.floating],
+    index_yx: NDArray[np.floating],
+    config: GeometryConfig,
+    scale_ratios: NDArray[np.floating] | None = None,
 ) -> GeometryResult:
     """The map that most matches of a pair agree on, and the matches that do.
 
@@ -128,26 +134,23 @@ def estimate_geometry(
         query_yx: [M, 2] float, locations (y, x) of the matched query features in pixels.
         index_yx: [M, 2] float, those of their partners in the index image.
         config: model, engine and limits.
+        scale_ratios: [M] float, size of the index feature / size of the query feature; the engine "scales" needs
+            them, the others take no notice.
 
     Raises:
-        ValueError: the shapes differ or a location is not finite.
+        ValueError: the shapes differ, a location is not finite, or a scale ratio is missing or not positive.
     """
-    query = np.ascontiguousarray(query_yx, dtype=np.float64)
-    index = np.ascontiguousarray(index_yx, dtype=np.float64)
-    if query.ndim != 2 or query.shape[1:] != (2,) or query.shape != index.shape:
-        raise ValueError(f"query_yx and index_yx must both be [M, 2], got {list(query.shape)} and {list(index.shape)}")
-    if not (np.isfinite(query).all() and np.isfinite(index).all()):
-        raise ValueError("a matched location is not finite (NaN or infinity); check the extractor")
-    model, search = MODELS[config.model], config.search
+    query, index = _checked(query_yx, index_yx)
+    model = MODELS[config.model]
     nothing = GeometryResult(0, np.zeros(len(query), dtype=bool), None)
+    ratios = _checked_ratios(scale_ratios, len(query)) if config.engine == _SCALES else None
     if len(query) < model.min_matches:
         return nothing
-    matrix = ENGINES[config.engine][config.model](query, index, search)
-    if matrix is None:
+    found = ENGINES[config.engine][config.model](query, index, ratios, config)
+    if found is None:
         return nothing
-    matrix = refine(model, matrix, query, index, search)
-    squares = squared_residuals(model, matrix, query, index, search.limits)
-    mask = count_once(query, index, squares, search.residual_px)
+    matrix, squares = found
+    mask = count_once(query, index, squares, config.residual_px)
     inliers, partners = query[mask], index[mask]
     if len(inliers) < max(model.min_matches, _MIN_INLIERS):
         return nothing
@@ -155,10 +158,33 @@ def estimate_geometry(
         return nothing
     planar = False
     if config.model == "fundamental":
-        planar, plausible = _judge_plane(inliers, partners, search)
+        planar, plausible = _judge_plane(inliers, partners, config.search)
         if not plausible:
             return nothing
     return GeometryResult(len(inliers), mask, matrix, planar)
+
+
+def _checked(query_yx: NDArray[np.floating], index_yx: NDArray[np.floating]) -> tuple[Points, Points]:
+    query = np.ascontiguousarray(query_yx, dtype=np.float64)
+    index = np.ascontiguousarray(index_yx, dtype=np.float64)
+    if query.ndim != 2 or query.shape[1:] != (2,) or query.shape != index.shape:
+        raise ValueError(f"query_yx and index_yx must both be [M, 2], got {list(query.shape)} and {list(index.shape)}")
+    if not (np.isfinite(query).all() and np.isfinite(index).all()):
+        raise ValueError("a matched location is not finite (NaN or infinity); check the extractor")
+    return query, index
+
+
+def _checked_ratios(scale_ratios: NDArray[np.floating] | None, count: int) -> Points:
+    if scale_ratios is None:
+        raise ValueError(
+            f"geometry.engine {_SCALES!r} compares the sizes of matched features: pass scale_ratios, or take 'batched'"
+        )
+    ratios = np.asarray(scale_ratios, dtype=np.float64)
+    if ratios.shape != (count,):
+        raise ValueError(f"scale_ratios must be [{count}], one for each match, got {list(ratios.shape)}")
+    if not (np.isfinite(ratios) & (ratios > 0)).all():
+        raise ValueError("a scale ratio is not a positive number; check the extractor's scales")
+    return ratios
 
 
 def _judge_plane(query: Points, index: Points, search: Search) -> tuple[bool, bool]:
@@ -179,3 +205,43 @@ def _judge_plane(query: Points, index: Points, search: Search) -> tuple[bool, bo
             plausible = homography.plausible_at(fit, query[agree], search.limits)
             return True, mirror > 0 and bool(plausible.mean() > 0.5)
     return False, True
+
+
+def _sampled(
+    name: str, sample: Sampler, query: Points, index: Points, ratios: None, config: GeometryConfig
+) -> tuple[Maps, Points] | None:
+    """The map that a RANSAC finds, refined, and the squared residuals [M]."""
+    model, search = MODELS[name], config.search
+    matrix = sample(query, index, search)
+    if matrix is None:
+        return None
+    matrix = refine(model, matrix, query, index, search)
+    return matrix, squared_residuals(model, matrix, query, index, search.limits)
+
+
+def _from_scales(query: Points, index: Points, ratios: Points, config: GeometryConfig) -> tuple[Maps, Points] | None:
+    """The map that `fit_scaled` finds, and the squared residuals [M], inf where the scale does not agree."""
+    fit = fit_scaled(
+        query,
+        index,
+        ratios,
+        residual_px=config.residual_px,
+        scale_tolerance=config.scale_tolerance,
+        max_scale=config.max_scale,
+        max_stretch=config.max_stretch,
+    )
+    if fit is None:
+        return None
+    squares = squared_residuals(MODELS["affine"], fit.matrix, query, index, config.search.limits)
+    return fit.matrix, np.where(fit.agreeing, squares, np.inf)
+
+
+# Which engine estimates which model.
+ENGINES: dict[str, dict[str, Callable[..., tuple[Maps, Points] | None]]] = {
+    "batched": {name: partial(_sampled, name, partial(ransac, model)) for name, model in MODELS.items()},
+    **{
+        engine: {name: partial(_sampled, name, partial(library_ransac, MODELS[name], calls)) for name, calls in models}
+        for engine, models in ((engine, models.items()) for engine, models in LIBRARIES.items())
+    },
+    _SCALES: {"affine": _from_scales},
+}

@@ -158,13 +158,45 @@ def test_bad_matches_are_refused() -> None:
         estimate_geometry(good, np.full((4, 2), np.nan), GeometryConfig())
 
 
+def test_scales_engine_wants_positive_scale_ratios() -> None:
+    query, index, _, _ = planted(3)
+    config = GeometryConfig(engine="scales")
+    with pytest.raises(ValueError, match="pass scale_ratios, or take 'batched'"):
+        estimate_geometry(query, index, config)
+    with pytest.raises(ValueError, match=r"scale_ratios must be \[100\], one for each match, got \[99\]"):
+        estimate_geometry(query, index, config, np.ones(99))
+    for bad in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="a scale ratio is not a positive number"):
+            estimate_geometry(query, index, config, np.full(100, bad))
+
+
+def test_scales_engine_counts_what_agrees_in_place_and_scale() -> None:
+    query, index, matrix, agree = planted(3)
+    ratios = np.full(100, np.sqrt(np.linalg.det(matrix[:, :2])))
+    result = estimate_geometry(query, index, GeometryConfig(engine="scales"), ratios)
+    assert (result.inlier_mask & agree).sum() >= 0.95 * agree.sum()
+    assert result.num_inliers == result.inlier_mask.sum()
+    off = (np.flatnonzero(agree))[:10]
+    ratios[off] *= 4
+    fewer = estimate_geometry(query, index, GeometryConfig(engine="scales"), ratios)
+    assert not fewer.inlier_mask[off].any()
+    assert fewer.num_inliers >= result.num_inliers - 11
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         (
             {"engine": "magic"},
-            r"geometry.engine must be one of \['batched', 'opencv', 'skimage', 'usac'\], got 'magic'",
+            r"geometry.engine must be one of \['batched', 'opencv', 'scales', 'skimage', 'usac'\], got 'magic'",
         ),
+        ({"model": "magic"}, r"geometry.model must be one of \['affine', 'fundamental', 'homography', 'similarity'\]"),
+        (
+            {"engine": "usac", "model": "similarity"},
+            r"geometry.engine 'usac' estimates no 'similarity' model; take one of \['batched', 'opencv', 'skimage'\]",
+        ),
+        ({"engine": "scales", "model": "homography"}, "geometry.engine 'scales' estimates no 'homography' model"),
+        ({"scale_tolerance": 0.0}, "geometry.scale_tolerance must be a positive number, got 0.0"),
         ({"residual_px": 0.0}, "geometry.residual_px must be a positive number of pixels, got 0.0"),
         ({"trials": 0}, "geometry.trials must be at least 1, got 0"),
         ({"confidence": 1.0}, "geometry.confidence must lie between 0 and 1, got 1.0"),
