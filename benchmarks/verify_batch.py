@@ -3,10 +3,10 @@
     python benchmarks/verify_batch.py                                    # one query beside cKDTree and faiss
     python benchmarks/verify_batch.py --batch 1000 3000 10000 [--workers 1 2] [--folder DIR]
 
-One query: 1000 features of 40 numbers against 50 index images with 1000 each, K = 10 among their 50,000 descriptors, 0.8
-at most, on one core; RootSIFT of ../shared/data/scenes projected by a PCA, or made ones where that is absent. The last
-lines are the way of the default for RootSIFT (128 numbers, ratio 0.9 and mutual, image by image) at the same count,
-beside OpenCV's brute force. Processor time, best of `--repeats`; engines take turns.
+One query: 1000 features of 40 numbers against 50 index images with 1000 each, K = 10 among their 50,000 descriptors,
+0.8 at most, on one core; RootSIFT of ../shared/data/scenes projected by a PCA, or made ones where that is absent. The
+last lines are the way of the default for RootSIFT (128 numbers, ratio 0.9 and mutual, image by image) at the same
+count, beside OpenCV's brute force. Processor time, best of `--repeats`; engines take turns.
 
 Batch: so many predictions, one a query, each against the 20 index images of its landmark (a landmark has 20 queries);
 made features in feature stores, as an extractor would have left them, and then `verify_batch` in a process of its own:
@@ -24,8 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[variable] = "1"
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import cv2
 import numpy as np

@@ -1,9 +1,11 @@
 """Extracts the features of many photographs into a store: once an image, resumable, in parallel."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from delf_verify.batches import extract_all
 from delf_verify.config import SIFT
 from delf_verify.extract import load_extractor
 from delf_verify.feature_store import FeatureStore
@@ -16,6 +18,9 @@ from tfrecords_builder.images import ImageRefused
 logger = logging.getLogger(__name__)
 
 
+Outcome = tuple[str, LocalFeatures | ImageRefused]
+
+
 @dataclass
 class _Extract:
     """The features of one photograph, or why it was refused."""
@@ -23,21 +28,19 @@ class _Extract:
     source: PhotographSource
     extractor: Extractor
 
-    def __call__(self, image_id: str) -> tuple[str, LocalFeatures | ImageRefused]:
-        try:
-            return image_id, self.extractor.extract(self.source.read(image_id))
-        except ImageRefused as refused:
-            return image_id, refused
+    def __call__(self, image_id: str) -> Outcome:
+        return next(extract_all([image_id], self.source, self.extractor))
 
 
 @dataclass(frozen=True)
-class _MakeSift:
+class _MakeExtract:
     """Builds `_Extract` within a worker: an OpenCV extractor cannot be sent there."""
 
     source: PhotographSource
+    features: str
 
     def __call__(self) -> _Extract:
-        return _Extract(self.source, load_extractor(SIFT))
+        return _Extract(self.source, load_extractor(self.features))
 
 
 def extract_missing(
@@ -59,9 +62,9 @@ def extract_missing(
         source: where the photographs come from.
         store: where their features go.
         features: what `extractor` was loaded from.
-        extractor: used by this process. Worker processes, for "sift" alone, load their own; a trained network stays
-            here, because every process would load TensorFlow (800 MB, 7 s).
-        workers: processes for "sift".
+        extractor: used by this process. Worker processes, for RootSIFT alone, load their own; a trained network stays
+            here, because every process would load TensorFlow (800 MB, 7 s), whose threads use all cores anyway.
+        workers: processes for RootSIFT.
         what: names the images in the log.
 
     Raises:
@@ -73,15 +76,24 @@ def extract_missing(
     if not missing:
         logger.info("features of %s: all %d were extracted before", what, total)
         return refused
-    alone = workers == 1 or features != SIFT
-    make_work = (lambda: _Extract(source, extractor)) if alone else _MakeSift(source)
     with terminal.progress(f"features of {what}", total) as bar, store:
         bar.skip(total - len(missing))
-        with ordered_map(make_work, missing, workers=1 if alone else workers) as results:
-            for image_id, outcome in results:
+        with _outcomes(missing, source, features, extractor, workers) as outcomes:
+            for image_id, outcome in outcomes:
                 if isinstance(outcome, ImageRefused):
                     refused[image_id] = outcome
                 else:
                     store.add(image_id, outcome)
                 bar.advance(refused=int(isinstance(outcome, ImageRefused)))
     return refused
+
+
+@contextmanager
+def _outcomes(
+    image_ids: Sequence[str], source: PhotographSource, features: str, extractor: Extractor, workers: int
+) -> Iterator[Iterator[Outcome]]:
+    if workers == 1 or features.partition(":")[0] != SIFT:
+        yield extract_all(image_ids, source, extractor)
+        return
+    with ordered_map(_MakeExtract(source, features), image_ids, workers=workers) as outcomes:
+        yield outcomes

@@ -49,3 +49,30 @@ def test_each_image_is_read_once_and_refusals_are_tried_again(tmp_path: Path, ca
     with caplog.at_level("INFO"):
         run(tmp_path, second, ["a", "b"])
     assert "all 2 were extracted before" in caplog.text
+
+
+class Batches(NoFeatures):
+    """Takes many images at once, as a network does."""
+
+    def __init__(self) -> None:
+        self.together: list[int] = []
+
+    def extract_many(self, images):
+        images = list(images)
+        self.together.append(len(images))
+        return (LocalFeatures.empty(4) for _ in images)
+
+
+def test_an_extractor_of_batches_sees_many_images(tmp_path: Path) -> None:
+    extractor, store = Batches(), FeatureStore(tmp_path, "none-1")
+    refused = extract_missing(
+        ["b", "bad", "a"],
+        source=Source(),
+        store=store,
+        features="delf:x",
+        extractor=extractor,
+        workers=4,
+        what="images",
+    )
+    assert extractor.together == [2]
+    assert (list(store), list(refused)) == (["a", "b"], ["bad"])
