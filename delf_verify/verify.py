@@ -11,6 +11,7 @@ from delf_verify import verified_files as files
 from delf_verify.comparison_job import compare, forget_parts
 from delf_verify.comparison_plan import choose_index_images
 from delf_verify.config import VerifyConfig, default_config
+from delf_verify.decision import default_thresholds
 from delf_verify.evidence import verify_query as verify_query
 from delf_verify.extract import load_extractor
 from delf_verify.feature_job import extract_missing
@@ -76,7 +77,7 @@ def verify_batch(
         index_images: theirs.
         features: as `delf_verify.config.check_features` knows them.
         out_dir: for the results.
-        config: None takes `default_config(features)`.
+        config: None takes `default_config` and `default_thresholds` of the features.
         similar: for predictions (query, landmark) the index images to take, the most similar first; the first
             `config.max_index_images` of them are compared. Predictions that are not in it are compared as without it.
         workers: processes; the results do not depend on them.
@@ -90,7 +91,7 @@ def verify_batch(
         OSError: a folder cannot be read or written, or another process is verifying into it.
         RuntimeError: a worker process died.
     """
-    config = config or default_config(features)
+    config = config or default_config(features).with_thresholds(default_thresholds(features))
     _check_tables(predictions, index)
     extractor = load_extractor(features)
     config.thresholds.check_extractor(extractor.fingerprint)

@@ -107,7 +107,8 @@ class VerifyJob:
         if verdict is Verdict.UNVERIFIED:
             return self._why_not(row.id, row.landmark_id)
         counts = (row.images_compared, row.max_inliers, row.mean_inliers, row.best_image_id)
-        return explain(QuerySummary(*counts, row.inlier_ratio, row.spread), verdict, self.config.thresholds)
+        summary = QuerySummary(*counts, row.inlier_ratio, row.spread)
+        return explain(summary, verdict, self.config.thresholds, row.probability)
 
     def _why_not(self, query_id: str, landmark_id: int) -> str:
         """Why a prediction was not compared with anything."""

@@ -21,6 +21,7 @@ from delf_verify.sources import FolderSource
 from delf_verify.verified_files import read_record, read_refused, read_verified
 from delf_verify.verify import Photographs, verify_batch
 from tfrecords_builder.catalog import read_photographs
+from tfrecords_builder.folder_lock import hold_lock
 
 ROOT = Path(__file__).resolve().parents[2]
 # Textures of 240 pixels agree by chance in more places, 20 pixels wide, than photographs do.
@@ -35,6 +36,7 @@ def run(
     predictions: pd.DataFrame | None = None,
     index: pd.DataFrame | None = None,
     config: VerifyConfig | None = None,
+    similar: dict[tuple[str, int], list[str]] | None = None,
     workers: int = 1,
 ) -> pd.DataFrame:
     return verify_batch(
@@ -45,6 +47,7 @@ def run(
         features="sift",
         out_dir=out,
         config=config or default_config("sift").with_thresholds(RULE),
+        similar=similar,
         workers=workers,
     )
 
@@ -159,6 +162,90 @@ def test_parts_of_other_settings_are_not_taken_for_ours(
 def test_two_workers_give_the_bytes_of_one(verify_world: SimpleNamespace, finished: Path, tmp_path: Path) -> None:
     run(verify_world, tmp_path / "out", workers=2)
     assert bytes_of(tmp_path / "out") == bytes_of(finished)
+
+
+def test_to_stop_early_changes_no_verdict(verify_world: SimpleNamespace, finished: Path, tmp_path: Path) -> None:
+    config = replace(default_config("sift").with_thresholds(RULE), stop_early=True)
+    stopped, whole = run(verify_world, tmp_path / "out", config=config), read_verified(finished)
+    pd.testing.assert_series_equal(stopped["verdict"], whole["verdict"], check_dtype=False)
+    confirmed = stopped["verdict"] == "confirmed"
+    assert (stopped.loc[confirmed, "images_compared"] == 1).all(), "the first index image has 60 inliers"
+    same = ["id", "mean_inliers", "spread", "images_compared", "best_image_id", "reason"]
+    pd.testing.assert_frame_equal(stopped.loc[~confirmed, same], whole.loc[~confirmed, same], check_dtype=False)
+
+
+def test_evidence_that_depends_on_the_thresholds_is_not_used_for_others(
+    verify_world: SimpleNamespace, tmp_path: Path
+) -> None:
+    """A query that was stopped under a lenient rule may need all images under a strict one."""
+    lenient, strict = Thresholds(max_inliers=10), Thresholds(max_inliers=10_000, mean_inliers=9_999)
+    for name, rules in (("both", (lenient, strict)), ("strict", (strict,))):
+        for rule in rules:
+            config = replace(default_config("sift").with_thresholds(rule), stop_early=True)
+            run(verify_world, tmp_path / name, config=config)
+    assert bytes_of(tmp_path / "both") == bytes_of(tmp_path / "strict")
+
+
+def test_images_of_a_query_s_own(verify_world: SimpleNamespace, tmp_path: Path) -> None:
+    similar = {("query10x0", 10): ["index10x2", "index10x0"], ("wrong", 10): ["index10x1", "index10x2"]}
+    config = replace(default_config("sift").with_thresholds(RULE), max_index_images=1)
+    run(verify_world, tmp_path / "out", config=config, similar=similar)
+    compared = pd.read_csv(tmp_path / "out" / "evidence.csv").set_index("id")["image_id"]
+    assert compared["query10x0"] == "index10x2" and compared["wrong"] == "index10x1"
+    assert compared["query10x1"] == compared["distractor0"], "both are chosen by ids"
+
+
+def test_the_best_verified_candidate_wins(verify_world: SimpleNamespace, tmp_path: Path) -> None:
+    rows = [("query10x0", 20, 0.6), ("query10x0", 10, 0.3), ("query10x0", 40, 0.1), ("distractor0", 10, 0.5)]
+    predictions = pd.DataFrame([*rows, ("distractor0", 20, 0.5)], columns=["id", "landmark_id", "score"])
+    table = run(verify_world, tmp_path / "out", predictions=predictions)
+    assert list(table["verdict"]) == ["distractor", "confirmed", "unverified", "distractor", "distractor"]
+    assert (tmp_path / "out" / "reranked.csv").read_text() == "id,landmarks\nquery10x0,10 0.3\ndistractor0,\n"
+
+
+def test_evidence_that_is_lost_is_said(verify_world: SimpleNamespace, finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    lines = (out / "evidence.csv").read_text().splitlines(keepends=True)
+    (out / "evidence.csv").write_text("".join(lines[:-3]))
+    with pytest.raises(ValueError, match=r"the evidence on query .* is lost: delete .*verify\.json"):
+        run(verify_world, out)
+    (out / "verify.json").unlink()
+    run(verify_world, out)
+    assert bytes_of(out) == bytes_of(finished)
+
+
+def test_two_at_once_are_refused(verify_world: SimpleNamespace, tmp_path: Path) -> None:
+    with (
+        hold_lock(tmp_path / "out" / ".verify.lock", "never"),
+        pytest.raises(OSError, match="another tfland verify is writing"),
+    ):
+        run(verify_world, tmp_path / "out")
+
+
+@pytest.mark.parametrize("step", ["write_evidence", "write_refused", "write_parquet", "write_record", "forget_parts"])
+def test_a_death_between_two_files_loses_nothing(
+    verify_world: SimpleNamespace, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Also where other evidence is in the way: a verification of one prediction went before."""
+    out = tmp_path / "out"
+    shutil.copytree(finished / "features", out / "features")
+    run(verify_world, out, predictions=read_predictions(verify_world.predictions).head(1))
+    owner = verify if step == "forget_parts" else verify.files
+    calls = []
+
+    def die(*arguments: object, **_: object) -> None:
+        calls.append(arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            run(verify_world, out)
+    assert calls
+    run(verify_world, out)
+    assert bytes_of(out) == bytes_of(finished)
+    assert not list(out.glob("parts-*"))
 
 
 @pytest.mark.slow
