@@ -3,14 +3,18 @@
 import numpy as np
 from numpy.typing import NDArray
 
+# Boxes that are compared at once. Larger blocks compare more boxes in vain, smaller ones take more steps.
+_BLOCK = 64
+
 
 def greedy_nms(
     boxes: NDArray[np.floating], scores: NDArray[np.floating], *, max_iou: float, max_boxes: int
 ) -> NDArray[np.int64]:
     """The strongest boxes, none of which overlaps a stronger kept one by more than `max_iou`.
 
-    Takes the best box that is left, drops those that overlap it by more, and goes on until `max_boxes` are kept:
-    what comes after that cannot change them, so the result is exact at a cost of max_boxes · N.
+    Goes through the boxes from the best on, a block at a time: those of a block that overlap a box kept before are
+    dropped at once, the rest are compared among each other. It ends when `max_boxes` are kept, since what comes after
+    cannot change them; the result is exact.
 
     Args:
         boxes: [N, 4] float (ymin, xmin, ymax, xmax), edges in pixels.
@@ -24,21 +28,32 @@ def greedy_nms(
     order = np.argsort(-scores, kind="stable")
     if max_iou >= 1:
         return order[:max_boxes]
-    # Columns, so that each step of the loop reads four short contiguous arrays.
-    sides = np.ascontiguousarray(boxes[order].T, dtype=np.float64)
-    areas = (sides[2] - sides[0]) * (sides[3] - sides[1])
-    kept: list[int] = []
-    while len(order) and len(kept) < max_boxes:
-        kept.append(int(order[0]))
-        survivors = _iou_with_first(sides, areas) <= max_iou
-        survivors[0] = False
-        order, sides, areas = order[survivors], sides[:, survivors], areas[survivors]
-    return np.asarray(kept, dtype=np.int64)
+    sides = np.asarray(boxes[order], dtype=np.float64)
+    kept = np.zeros(0, dtype=np.int64)
+    for start in range(0, len(order), _BLOCK):
+        if len(kept) >= max_boxes:
+            break
+        block = np.arange(start, min(start + _BLOCK, len(order)))
+        block = block[(_iou(sides[block], sides[kept]) <= max_iou).all(axis=1)]
+        kept = np.concatenate([kept, block[_greedy(_iou(sides[block], sides[block]) <= max_iou)]])
+    return order[kept[:max_boxes]]
 
 
-def _iou_with_first(sides: NDArray[np.float64], areas: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Overlap of column 0 of `sides` [4, N] with every column; [N] float64."""
-    height = np.minimum(sides[2], sides[2, 0]) - np.maximum(sides[0], sides[0, 0])
-    width = np.minimum(sides[3], sides[3, 0]) - np.maximum(sides[1], sides[1, 0])
+def _greedy(together: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of N boxes, best first, are kept, from [N, N]: may two of them be kept together."""
+    kept = np.ones(len(together), dtype=bool)
+    for row in range(len(together)):
+        if kept[row]:
+            kept[row + 1 :] &= together[row, row + 1 :]
+    return kept
+
+
+def _iou(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union [N, M] of boxes [N, 4] with boxes [M, 4]."""
+    top, left, bottom, right = (boxes[:, None, side] for side in range(4))
+    other_top, other_left, other_bottom, other_right = (others[None, :, side] for side in range(4))
+    height = np.minimum(bottom, other_bottom) - np.maximum(top, other_top)
+    width = np.minimum(right, other_right) - np.maximum(left, other_left)
     intersection = np.maximum(height, 0) * np.maximum(width, 0)
-    return intersection / (areas + areas[0] - intersection)
+    union = (bottom - top) * (right - left) + (other_bottom - other_top) * (other_right - other_left) - intersection
+    return intersection / union
