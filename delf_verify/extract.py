@@ -135,10 +135,11 @@ def load_extractor(spec: str) -> Extractor:
     """The extractor that a command's `--features` names.
 
     Args:
-        spec: "sift", or "delf:DIR" with the folder that `fit_extractor` wrote.
+        spec: "sift"; "delf:DIR" with the folder that `fit_extractor` wrote; or "savedmodel:DIR" with an official model
+            (`delf_verify.saved_model`).
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is none of them.
         FileNotFoundError: the folder or one of its files is missing.
         CheckFailed: the folder's files do not belong together.
     """
@@ -149,4 +150,11 @@ def load_extractor(spec: str) -> Extractor:
         return RootSift()
     if name == "delf" and folder:
         return DelfExtractor(folder)
-    raise ValueError(f"unknown features {spec!r}; give 'sift', or 'delf:DIR' with the folder of a fitted DELF")
+    if name == "savedmodel" and folder:
+        from delf_verify.saved_model import SavedModelExtractor
+
+        return SavedModelExtractor(folder)
+    raise ValueError(
+        f"unknown features {spec!r}; give 'sift', 'delf:DIR' with the folder of a fitted DELF, or 'savedmodel:DIR' "
+        "with an official model"
+    )
