@@ -1,9 +1,12 @@
 """`tfland fit-delf` checks before it loads TensorFlow."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from delf_verify.pyramid import DelfConfig
 from tfland.cli.main import app
 from tfrecords_builder.terminal import run_app
 
@@ -29,3 +32,18 @@ def test_refusals(
 ) -> None:
     assert run_app(app, [*arguments(tmp_path, **changes), *extra]) == code
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [[], ["--whiten"]])
+def test_whitening_is_off_unless_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
+    configs = []
+
+    def fit(model: Path, ids: list[str], source: object, config: DelfConfig, out: Path, *, sample: int) -> Any:
+        configs.append(config)
+        return SimpleNamespace(fingerprint="fitted")
+
+    monkeypatch.setattr("tfland.recognition.delf.fit_delf", fit)
+    assert run_app(app, [*arguments(tmp_path), *flags]) == 0
+    assert [config.pca_whiten for config in configs] == [bool(flags)]
