@@ -4,7 +4,7 @@ A location (y, x) is the complex number z = y + i x. An affine map is then w = a
 t; it is a similarity where b = 0. Its determinant is |a|² - |b|², its singular values are |a| + |b| and |a| - |b|.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def plausible(linear: Maps, limits: Limits) -> NDArray[np.bool_]:
     return within_limits(determinant, np.square(linear).sum(axis=(-2, -1)), limits)
 
 
-def within_limits(determinant: Points, squares: Points, limits: Limits) -> NDArray[np.bool_]:
+def within_limits(determinant: Any, squares: Any, limits: Limits) -> Any:
     """`plausible`, of the determinants and the sums of the squared entries.
 
     det A = s t and s² + t² = |A|² give s / t without computing them, because s/t + t/s = |A|² / det A.
@@ -72,9 +72,10 @@ class Affine:
         keep = np.abs(area) >= 2 * MIN_AREA_PX2
         with np.errstate(divide="ignore", invalid="ignore"):
             # Cramer's rule for a u + b conj(u) = v and the same of u2, v2.
-            a = (v * u2.conj() - v2 * u.conj()) / (-2j * area)
-            b = (u * v2 - u2 * v) / (-2j * area)
-            of_a, of_b = np.square(a.view(float)).reshape(-1, 2).sum(1), np.square(b.view(float)).reshape(-1, 2).sum(1)
+            inverse = 0.5j / area
+            a = (v * u2.conj() - v2 * u.conj()) * inverse
+            b = (u * v2 - u2 * v) * inverse
+            of_a, of_b = a.real * a.real + a.imag * a.imag, b.real * b.real + b.imag * b.imag
             keep &= within_limits(of_a - of_b, 2 * (of_a + of_b), limits)
         kept = np.flatnonzero(keep)
         return _maps(a[kept], b[kept], z[0][kept], w[0][kept])
@@ -99,23 +100,20 @@ class Affine:
 
     def plausible_at(self, matrix: Maps, query: Points, limits: Limits) -> NDArray[np.bool_]:
         """[M] bool, whether the map is plausible at each query point: at all of them or at none."""
-        return np.full(len(query), bool(plausible(matrix[:, :2], limits)))
+        # In plain numbers: this is asked for every refinement, and for one map NumPy takes ten times longer.
+        (a, b), (c, d) = matrix[:, :2].tolist()
+        return np.full(len(query), within_limits(a * d - b * c, a * a + b * b + c * c + d * d, limits))
 
     def fit(self, query: Points, index: Points) -> Maps | None:
         """The [2, 3] map of least squared residuals; None where the points lie on a line."""
-        z, w = as_complex(query), as_complex(index)
-        origin, partner = z.mean(), w.mean()
-        u, v = z - origin, w - partner
-        # The normal equations a S + b conj(P) = Q and a P + b S = R.
-        length, product = float((u * u.conj()).real.sum()), (u * u).sum()
-        straight, turned = (v * u.conj()).sum(), (v * u).sum()
-        determinant = length**2 - abs(product) ** 2
-        if not determinant > 1e-12 * length**2:
+        moments, origin, partner = _moments(query, index)
+        (yy, yx), (_, xx) = moments[:2, :2].tolist()
+        determinant = yy * xx - yx * yx
+        # Relative to the square of the spread along the line.
+        if not determinant > 1e-12 * (yy + xx) ** 2:
             return None
-        a = (straight * length - turned * product.conjugate()) / determinant
-        b = (turned * length - straight * product) / determinant
-        matrix: Maps = _maps(*np.array([[a], [b], [origin], [partner]]))[0]
-        return matrix
+        linear = moments[2:, :2] @ np.array([[xx, -yx], [-yx, yy]]) / determinant
+        return np.column_stack([linear, partner - linear @ origin])
 
 
 class Similarity(Affine):
@@ -138,15 +136,21 @@ class Similarity(Affine):
 
     def fit(self, query: Points, index: Points) -> Maps | None:
         """The [2, 3] similarity of least squared residuals; None where all query points are one."""
-        z, w = as_complex(query), as_complex(index)
-        origin, partner = z.mean(), w.mean()
-        u, v = z - origin, w - partner
-        length = float((u * u.conj()).real.sum())
+        moments, origin, partner = _moments(query, index)
+        length = moments[0, 0] + moments[1, 1]
         if not length > 0:
             return None
-        a = (v * u.conj()).sum() / length
-        matrix: Maps = _maps(*np.array([[a], [0], [origin], [partner]]))[0]
-        return matrix
+        along, across = moments[2, 0] + moments[3, 1], moments[3, 0] - moments[2, 1]
+        linear = np.array([[along, -across], [across, along]]) / length
+        return np.column_stack([linear, partner - linear @ origin])
+
+
+def _moments(query: Points, index: Points) -> tuple[Points, Points, Points]:
+    """The sums of products [4, 4] of the centred (y, x, y', x'), and both centres [2]."""
+    joined = np.concatenate([query, index], axis=1)
+    centre = joined.mean(axis=0)
+    joined -= centre
+    return np.einsum("mi,mj->ij", joined, joined), centre[:2], centre[2:]
 
 
 def as_complex(points: Points) -> Complex:
