@@ -35,9 +35,9 @@ test: $(READY) test-beam  ## Runs all tests
 
 test-beam: $(READY) $(BEAM_READY)  ## Runs the tests of the Beam pipelines, in .venv-beam
 	PYTHONPATH=. $(BEAM_VENV)/bin/python -m pytest -q tests/tfrecords_builder/test_beam_pipeline.py
-# TensorFlow from one environment, Beam and its protobuf from the other, which goes first.
+# TensorFlow and scipy from one environment, Beam and its protobuf from the other, which goes first.
 	PYTHONPATH=.:$$($(BEAM_VENV)/bin/python -c 'import site; print(site.getsitepackages()[0])') \
-		$(BIN)/python -m pytest -q tests/tfland/recognition/test_beam_pipeline.py
+		$(BIN)/python -m pytest -q tests/tfland/recognition/test_beam_pipeline.py tests/delf_verify/test_beam_pipeline.py
 
 quick: $(READY)  ## Runs the quick tests
 	$(BIN)/python -m pytest -q -m 'not slow'

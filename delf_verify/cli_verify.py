@@ -37,6 +37,14 @@ StopEarlyOption = Annotated[
     bool, typer.Option("--stop-early", help="Compare a query no further once it is sure to be confirmed.")
 ]
 
+BeamFlags = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Flags of Apache Beam after a lone --, such as -- --runner=FlinkRunner: verify on its workers.",
+        metavar="[-- BEAM FLAGS]",
+    ),
+]
+
 
 def verify(
     predictions: PredictionsOption,
@@ -51,6 +59,7 @@ def verify(
     residual_px: ResidualOption = None,
     index_features: IndexFeaturesOption = None,
     workers: WorkersOption = CPUS,
+    beam: BeamFlags = None,
 ) -> None:
     """Reads the files, verifies and prints the counts.
 
@@ -70,6 +79,7 @@ def verify(
         residual_px=residual_px,
         index_features=index_features,
         workers=workers,
+        beam=beam,
     )
 
 
@@ -87,6 +97,7 @@ def verify_files(
     residual_px: float | None,
     index_features: Path | None,
     workers: int,
+    beam: Sequence[str] | None = None,
     find_similar: "FindSimilar | None" = None,
 ) -> None:
     """`verify`, whose options these are; `find_similar` names the index images that are compared, the first ones first.
@@ -108,6 +119,11 @@ def verify_files(
     rule = load_thresholds(thresholds) if thresholds else default_thresholds(features)
     config = replace(config, thresholds=rule, max_index_images=max_index_images, stop_early=stop_early)
     config = config if residual_px is None else config.with_residual(residual_px)
+    machines = None
+    if beam:
+        from delf_verify.beam_pipeline import BeamMachines
+
+        machines = BeamMachines(tuple(beam))
     rows, index = read_predictions(predictions), read_photographs(index_csv)
     table = verify_batch(
         predictions=rows,
@@ -119,6 +135,7 @@ def verify_files(
         config=config,
         similar=find_similar(rows, index) if find_similar else None,
         workers=workers,
+        machines=machines,
     )
     counts = ", ".join(f"{count} {verdict}" for verdict, count in table["verdict"].value_counts().sort_index().items())
     typer.echo(f"{out / VERIFIED_FILE}: {len(table)} predictions, {counts or 'nothing to verify'}")

@@ -111,9 +111,7 @@ class Parts:
 
     def write(self, number: int, results: Sequence[Found]) -> None:
         """Writes the results of a part's comparisons, whole or not at all."""
-        with atomic_write(self.path(number), newline="") as file:
-            for comparison, found in zip(self.pieces[number], results, strict=True):
-                write_rows(file, comparison.landmark_id, found)
+        write_part(self.path(number), self.pieces[number], results)
 
     def texts(self) -> Iterator[str]:
         """The content of all parts, in their order.
@@ -124,6 +122,13 @@ class Parts:
         for number in range(len(self.pieces)):
             with self.path(number).open(newline="", encoding="utf-8") as file:
                 yield file.read()
+
+
+def write_part(path: Path, piece: Sequence[Comparison], results: Sequence[Found]) -> None:
+    """Writes the results of a part's comparisons, whole or not at all."""
+    with atomic_write(path, newline="") as file:
+        for comparison, found in zip(piece, results, strict=True):
+            write_rows(file, comparison.landmark_id, found)
 
 
 def compare(parts: Parts, make_work: MakeCompareWork, *, workers: int) -> None:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 
@@ -47,6 +48,18 @@ class Photographs:
     features: Path | None = None
 
 
+class Machines(Protocol):
+    """Others that do a part of the work first; what they leave is done here."""
+
+    def extract(self, job: VerifyJob, photographs: Sequence[Photographs], features: str) -> None:
+        """Adds features to the stores `job.folders`; photographs are those of the queries and of the index."""
+        ...
+
+    def compare(self, job: VerifyJob) -> None:
+        """Writes parts of the plan, see `comparison_job.Parts`."""
+        ...
+
+
 def verify_batch(
     *,
     predictions: pd.DataFrame,
@@ -58,6 +71,7 @@ def verify_batch(
     config: VerifyConfig | None = None,
     similar: Mapping[tuple[str, int], Sequence[str]] | None = None,
     workers: int = 1,
+    machines: Machines | None = None,
 ) -> pd.DataFrame:
     """Returns the table of verified.csv and writes the files that `delf_verify.verified_files` describes.
 
@@ -81,6 +95,7 @@ def verify_batch(
         similar: for predictions (query, landmark) the index images to take, the most similar first; the first
             `config.max_index_images` of them are compared. Predictions that are not in it are compared as without it.
         workers: processes; the results do not depend on them.
+        machines: such as `delf_verify.beam_pipeline.BeamMachines`; nor on these.
 
     Returns:
         Columns as in `verified_files.VERIFIED_COLUMNS`, in the order of the predictions.
@@ -108,8 +123,10 @@ def verify_batch(
         out_dir / _LOCK, f"another tfland verify is writing into {out_dir}: wait for it or use another --out"
     ):
         forget_partials(out_dir)
+        if machines is not None:
+            machines.extract(job, (queries, index_images), features)
         extract(job, (queries, index_images), features, extractor, workers)
-        gather(job, workers)
+        gather(job, workers, machines)
         given = {"features": features, "queries": queries.name, "index_images": index_images.name}
         return finish(job, given)
 
@@ -143,18 +160,21 @@ def extract(
             )
 
 
-def gather(job: VerifyJob, workers: int) -> None:
+def gather(job: VerifyJob, workers: int, machines: Machines | None = None) -> None:
     """Compares what has not been compared before and puts evidence.csv together.
 
     Args:
         job: after `extract`.
         workers: processes.
+        machines: others that compare first.
     """
     if files.read_evidence_fingerprint(job.out_dir) == job.evidence_fingerprint:
         logger.info("verify: all %d predictions were compared before", len(job.predictions))
         return
     parts = job.parts
     forget_parts(job.out_dir, but=parts.folder)
+    if machines is not None:
+        machines.compare(job)
     compare(parts, job.make_work, workers=workers)
     # The old record must not vouch for the new evidence, should this process be killed between the two.
     files.forget_record(job.out_dir)

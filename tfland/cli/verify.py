@@ -34,6 +34,7 @@ def verify(
     residual_px: options.ResidualOption = None,
     index_features: options.IndexFeaturesOption = None,
     workers: WorkersOption = CPUS,
+    beam: options.BeamFlags = None,
 ) -> None:
     """Reads the files, verifies and prints the counts.
 
@@ -61,5 +62,6 @@ def verify(
         residual_px=residual_px,
         index_features=index_features,
         workers=workers,
+        beam=beam,
         find_similar=find_similar,
     )
