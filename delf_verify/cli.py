@@ -1,7 +1,8 @@
-"""`python -m delf_verify verify | match | tune`; `tfland` offers the same commands."""
+"""`python -m delf_verify verify | match | tune | features`; `tfland` offers the same commands."""
 
 import typer
 
+from delf_verify.cli_features import commands as features
 from delf_verify.cli_match import match
 from delf_verify.cli_tune import tune
 from delf_verify.cli_verify import verify
@@ -15,5 +16,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("verify", help="Verifies a batch of predictions and says why each was confirmed or dropped.")(verify)
-app.command("match", help="Matches two photographs and draws what they have in common.")(match)
+app.command("match", help="Matches two photographs and draws what they have in common, or scores a list of pairs.")(
+    match
+)
 app.command("tune", help="Finds the number of inliers that tells labelled pairs apart.")(tune)
+app.add_typer(features, name="features")

@@ -31,6 +31,7 @@ from delf_verify.half_precision import from_half, is_finite, to_half
 from tfrecords_builder.atomic import atomic_write
 
 _VERSION = 2
+_ABOUT = "store.json"
 _HEADER = ["id", "start", "count"]
 _FIELDS = ("location_yx", "score", "scale", "descriptor")
 
@@ -73,7 +74,7 @@ class FeatureStore:
         self._images_per_shard = images_per_shard
         self._pending: dict[str, LocalFeatures] = {}
         self._shards: dict[str, NDArray[np.void]] = {}
-        _open_or_create(self.folder / "store.json", fingerprint)
+        _open_or_create(self.folder, fingerprint)
         self._places: dict[str, _Place] = {}
         for table in sorted(self.folder.glob("shard-*.csv")):
             self._places.update(_read_table(table))
@@ -166,11 +167,16 @@ class FeatureStore:
         self._pending = {}
 
 
-def _open_or_create(path: Path, fingerprint: str) -> None:
-    if not path.exists():
-        with atomic_write(path) as file:
-            json.dump({"version": _VERSION, "fingerprint": fingerprint}, file, indent=2)
-        return
+def read_fingerprint(folder: Path | str) -> str:
+    """Whose features a store holds; creates none.
+
+    Raises:
+        FileNotFoundError: there is no store.
+        ValueError: it is damaged or of another version.
+    """
+    path = Path(folder) / _ABOUT
+    if not path.is_file():
+        raise FileNotFoundError(f"no {_ABOUT} in {folder}: give the folder of a feature store")
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
         version, stored = content["version"], content["fingerprint"]
@@ -180,9 +186,19 @@ def _open_or_create(path: Path, fingerprint: str) -> None:
         raise ValueError(
             f"{path} has version {version!r}, this program reads {_VERSION}: delete the folder or use another"
         )
-    if stored != fingerprint:
+    if not isinstance(stored, str):
+        raise ValueError(f"{path} describes no feature store: its fingerprint is {stored!r}")
+    return stored
+
+
+def _open_or_create(folder: Path, fingerprint: str) -> None:
+    if not (folder / _ABOUT).exists():
+        with atomic_write(folder / _ABOUT) as file:
+            json.dump({"version": _VERSION, "fingerprint": fingerprint}, file, indent=2)
+        return
+    if (stored := read_fingerprint(folder)) != fingerprint:
         raise ValueError(
-            f"the feature store {path.parent} holds features of {stored!r}, not of {fingerprint!r}: "
+            f"the feature store {folder} holds features of {stored!r}, not of {fingerprint!r}: "
             "use another folder or the extractor that made it"
         )
 

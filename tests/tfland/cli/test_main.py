@@ -22,6 +22,7 @@ COMMANDS = [
     "verify",
     "tune",
     "match",
+    "features",
     "score",
     "report",
     "doctor",
