@@ -7,6 +7,11 @@
 - evidence.csv: id,landmark_id,image_id,matches,inliers,spread; one row a compared index image, landmark by landmark
 - refused.csv: id,reason,detail,role; photographs that could not be read, role is query or index
 - verify.json: settings, fingerprints and counts; written last, so that it vouches for the others
+
+max_inliers, mean_inliers, inlier_ratio, spread, probability, images_compared and best_image_id are of the images that
+were compared. Those are all that were chosen; only with settings.stop_early in verify.json those of a confirmed
+prediction are the ones up to the image that settled it. Such a folder has the right verdicts, but is nothing to fit
+probabilities or thresholds on.
 """
 
 import csv
