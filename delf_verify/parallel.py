@@ -60,7 +60,8 @@ def _results(pool: ProcessPoolExecutor, items: Iterable[Item], in_flight: int) -
     waiting: deque[Future[Any]] = deque()
     try:
         for item in items:
-            waiting.append(pool.submit(_call, item))
+            with _interrupts_wait():
+                waiting.append(pool.submit(_call, item))
             if len(waiting) >= in_flight:
                 yield waiting.popleft().result()
         while waiting:
@@ -70,6 +71,16 @@ def _results(pool: ProcessPoolExecutor, items: Iterable[Item], in_flight: int) -
             "a worker process died (out of memory?): run the same command again with fewer --workers; "
             "finished work is kept"
         ) from error
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Holds Ctrl-C back: a worker that starts here inherits that, and is not torn apart before it can ignore it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start(make_work: Callable[[], Callable[[Any], Any]]) -> None:

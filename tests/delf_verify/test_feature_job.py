@@ -1,8 +1,11 @@
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from delf_verify.extract import load_extractor
 from delf_verify.feature_job import extract_missing
 from delf_verify.feature_store import FeatureStore
 from delf_verify.features import LocalFeatures
@@ -76,3 +79,44 @@ def test_an_extractor_of_batches_sees_many_images(tmp_path: Path) -> None:
     )
     assert extractor.together == [2]
     assert (list(store), list(refused)) == (["a", "b"], ["bad"])
+
+
+@dataclass(frozen=True)
+class DeadlySource:
+    """Photographs of noise; one of them takes the worker along, as the lack of memory does."""
+
+    def read(self, image_id: str) -> np.ndarray:
+        if image_id == "deadly":
+            os._exit(9)
+        if image_id.startswith("bad"):
+            raise ImageRefused(Refusal.EMPTY, "0 bytes")
+        return np.random.default_rng(int(image_id)).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+
+
+@pytest.mark.slow
+def test_what_was_extracted_before_a_worker_died_is_kept(tmp_path: Path) -> None:
+    extractor = load_extractor("sift")
+
+    def extract(ids: list[str], workers: int, store: Path) -> dict[str, ImageRefused]:
+        return extract_missing(
+            ids,
+            source=DeadlySource(),
+            store=FeatureStore(store, extractor.fingerprint),
+            features="sift",
+            extractor=extractor,
+            workers=workers,
+            what="images",
+        )
+
+    numbers = [f"{number:02d}" for number in range(12)]
+    with pytest.raises(RuntimeError, match=r"a worker process died .* run the same command again"):
+        extract([*numbers, "deadly"], 2, tmp_path / "two")
+    kept = list(FeatureStore(tmp_path / "two", extractor.fingerprint))
+    assert 0 < len(kept) <= 12
+    assert kept == numbers[: len(kept)]
+    assert list(extract([*numbers, "bad1", "bad0"], 2, tmp_path / "two")) == ["bad0", "bad1"]
+    extract(numbers, 1, tmp_path / "one")
+    one, two = (FeatureStore(tmp_path / name, extractor.fingerprint) for name in ("one", "two"))
+    assert list(one) == list(two) == numbers
+    for name in numbers:
+        np.testing.assert_array_equal(one.get(name).descriptors, two.get(name).descriptors)
