@@ -1,7 +1,7 @@
 """Times the verification of many: one query against a landmark's index images, and a whole batch of predictions.
 
     python benchmarks/verify_batch.py                                    # one query beside cKDTree and faiss
-    python benchmarks/verify_batch.py --batch 1000 3000 10000 [--workers 1 2] [--folder DIR]
+    python benchmarks/verify_batch.py --batch 1000 3000 10000 [--features 1000] [--workers 1 2]
 
 One query: 1000 features of 40 numbers against 50 index images with 1000 each, K = 10 among their 50,000 descriptors,
 0.8 at most, on one core; RootSIFT of ../shared/data/scenes projected by a PCA, or made ones where that is absent. The
@@ -67,24 +67,24 @@ def descriptors(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 class Landmark:
-    """A plane with 800 features, of which every view shows half at other places, beside 600 features of its own."""
+    """A plane with features of which every view shows half at other places, beside others of its own (60 %)."""
 
-    def __init__(self, number: int) -> None:
-        self._seed = number
+    def __init__(self, number: int, features: int = FEATURES) -> None:
+        self._seed, self._shown, self._others = number, features * 2 // 5, features - features * 2 // 5
         rng = np.random.default_rng([number, 0])
-        self._places, self._descriptors = rng.uniform(0, 800, (800, 2)), descriptors(rng, 800)
+        self._places, self._descriptors = rng.uniform(0, 800, (2 * self._shown, 2)), descriptors(rng, 2 * self._shown)
 
     def view(self, number: int) -> LocalFeatures:
         """One photograph's features."""
         rng = np.random.default_rng([self._seed, 1 + number])
-        shown = rng.permutation(800)[:400]
+        shown = rng.permutation(2 * self._shown)[: self._shown]
         matrix = np.eye(2) + rng.uniform(-0.2, 0.2, (2, 2))
         places = np.concatenate(
-            [self._places[shown] @ matrix + rng.normal(0, 2, (400, 2)), rng.uniform(0, 800, (600, 2))]
+            [self._places[shown] @ matrix + rng.normal(0, 2, (self._shown, 2)), rng.uniform(0, 800, (self._others, 2))]
         )
-        same = self._descriptors[shown] + rng.normal(0, 0.06, (400, DIMENSIONS))
-        rows = np.concatenate([same / np.linalg.norm(same, axis=1, keepdims=True), descriptors(rng, 600)])
-        return LocalFeatures(places, rows, rng.random(FEATURES), np.ones(FEATURES))
+        same = self._descriptors[shown] + rng.normal(0, 0.06, (self._shown, DIMENSIONS))
+        rows = np.concatenate([same / np.linalg.norm(same, axis=1, keepdims=True), descriptors(rng, self._others)])
+        return LocalFeatures(places, rows, rng.random(len(rows)), np.ones(len(rows)))
 
 
 def made_features() -> list[LocalFeatures]:
@@ -182,7 +182,7 @@ def print_times(times: dict[str, float], ours: str) -> None:
         print(f"{name:<44}{milliseconds:>10.1f} ms{milliseconds / times[ours]:>9.2f}")
 
 
-def write_world(folder: Path, queries: int) -> None:
+def write_world(folder: Path, queries: int, features: int) -> None:
     """Feature stores, predictions and index of a batch; half of the predictions are right."""
     fingerprint, landmarks = RootSift().fingerprint, -(-queries // QUERIES_PER_LANDMARK)
     index, predictions = [], []
@@ -191,7 +191,7 @@ def write_world(folder: Path, queries: int) -> None:
         FeatureStore(folder / "query", fingerprint) as store,
     ):
         for landmark in range(landmarks):
-            plane = Landmark(landmark)
+            plane = Landmark(landmark, features)
             for number in range(IMAGES_PER_LANDMARK):
                 name = f"i{landmark:05d}x{number:02d}"
                 index.append((name, landmark))
@@ -199,7 +199,7 @@ def write_world(folder: Path, queries: int) -> None:
             for number in range(min(QUERIES_PER_LANDMARK, queries - landmark * QUERIES_PER_LANDMARK)):
                 name = f"q{landmark:05d}x{number:02d}"
                 predictions.append((name, landmark, number / 100))
-                store.add(name, (plane if number % 2 else Landmark(1_000_000 + landmark)).view(1000 + number))
+                store.add(name, (plane if number % 2 else Landmark(1_000_000 + landmark, features)).view(1000 + number))
     pd.DataFrame(index, columns=["id", "landmark_id"]).to_csv(folder / "index.csv", index=False)
     pd.DataFrame(predictions, columns=["id", "landmark_id", "score"]).to_csv(folder / "predictions.csv", index=False)
 
@@ -271,6 +271,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--batch", type=int, nargs="*", default=[], help="predictions; none: the table of one query")
+    parser.add_argument("--features", type=int, default=FEATURES, help="of a made photograph")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--folder", type=Path, help="for 200 kB a query; a temporary one if absent")
     parser.add_argument("--run", type=Path, nargs=2, help=argparse.SUPPRESS)
@@ -281,14 +282,14 @@ def main() -> None:
     if not options.batch:
         one_query(options.repeats)
         return
-    print(f"{IMAGES_PER_LANDMARK} index images a query, {FEATURES} x {DIMENSIONS} features each")
+    print(f"{IMAGES_PER_LANDMARK} index images a query, {options.features} x {DIMENSIONS} features each")
     print(
         f"{'queries':>8}{'workers':>9}{'seconds':>10}{'queries/s':>12}{'processor s':>12}{'ms of it each':>17}"
         f"{'MiB':>10}{'tables, MiB':>12}"
     )
     for queries in options.batch:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            write_world(Path(folder), queries)
+            write_world(Path(folder), queries, options.features)
             for workers in options.workers:
                 print(batch_row(Path(folder), queries, workers), flush=True)
 
