@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -58,11 +60,30 @@ def fit_delf(
     return fit_extractor(model, _readable(source, chosen), config, out)
 
 
-def _readable(source: PhotographSource, ids: Sequence[str]) -> list[np.ndarray]:
-    images = []
+@dataclass(frozen=True)
+class _Photographs(Sequence[np.ndarray]):
+    """Photographs that are read when they are asked for: two hundred large ones would fill the memory."""
+
+    source: PhotographSource
+    ids: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, row: Any) -> Any:
+        if isinstance(row, slice):
+            return _Photographs(self.source, self.ids[row])
+        return self.source.read(self.ids[row])
+
+
+def _readable(source: PhotographSource, ids: Sequence[str]) -> _Photographs:
+    """Those that can be read; each is read here once in vain, which costs little beside its extraction."""
+    readable = []
     for image_id in ids:
         try:
-            images.append(source.read(image_id))
+            source.read(image_id)
         except ImageRefused as refusal:
             logger.warning("%s is left out: %s", image_id, refusal)
-    return images
+        else:
+            readable.append(image_id)
+    return _Photographs(source, readable)

@@ -1,5 +1,6 @@
 """A trained DELF becomes an extractor that `verify` loads."""
 
+import weakref
 from pathlib import Path
 
 import cv2
@@ -56,6 +57,23 @@ def test_neither_order_nor_unreadable_photographs_matter(
     second = fit_delf(delf_dir, [*reversed(ids[:8]), "gone"], source, CONFIG, tmp_path / "b")
     assert first.fingerprint == second.fingerprint
     assert "gone is left out" in caplog.text
+
+
+def test_holds_few_photographs_in_memory(delf_dir: Path, photographs: Photographs, tmp_path: Path) -> None:
+    folder, ids = photographs
+    read: list[weakref.ref[np.ndarray]] = []
+    alive = []
+
+    class Watched(FolderSource):
+        def read(self, image_id: str) -> np.ndarray:
+            image = super().read(image_id)
+            read.append(weakref.ref(image))
+            alive.append(sum(each() is not None for each in read))
+            return image
+
+    fit_delf(delf_dir, ids[:8], Watched(folder), CONFIG, tmp_path / "delf")
+    assert len(read) == 16  # each once to see whether it can be read
+    assert max(alive) <= 3
 
 
 def test_refusals(delf_dir: Path, model_dir: Path, photographs: Photographs, tmp_path: Path) -> None:
