@@ -8,7 +8,9 @@ from delf_verify.geometry import GeometryConfig
 from delf_verify.matching import MatchingConfig
 
 SIFT = "sift"
+SIFT_ORIENTED = "sift:oriented"
 DELF_PREFIX = "delf:"
+SAVED_MODEL_PREFIX = "savedmodel:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,17 +60,22 @@ class VerifyConfig:
 def default_config(features: str) -> VerifyConfig:
     """The settings that suit an extractor.
 
-    DELF: seed 003. RootSIFT: Lowe's ratio test and mutual neighbours, which its longer and less selective
-    descriptors need (benchmarks/README.md).
+    DELF: seed 003. RootSIFT's longer descriptors need Lowe's ratio test and mutual neighbours instead of a distance
+    limit. The sizes of upright features give maps from single matches, which let a weak ratio test do: chosen on
+    photographs, measured on those of other scenes (benchmarks/README.md, verification_quality.py). Oriented features
+    may be turned in any way, for which those maps do not allow.
 
     Args:
-        features: "sift" or "delf:DIR".
+        features: as `check_features` knows them.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it names no extractor.
     """
     check_features(features)
     if features == SIFT:
+        matching = MatchingConfig(max_distance=None, ratio=0.95, mutual=True)
+        return VerifyConfig(matching=matching, geometry=GeometryConfig(engine="scales"))
+    if features == SIFT_ORIENTED:
         return VerifyConfig(matching=MatchingConfig(max_distance=None, ratio=0.9, mutual=True))
     return VerifyConfig()
 
@@ -77,7 +84,12 @@ def check_features(features: str) -> None:
     """Refuses what names no extractor.
 
     Raises:
-        ValueError: `features` is neither "sift" nor "delf:DIR".
+        ValueError: `features` is neither "sift" (RootSIFT, upright), "sift:oriented", "delf:DIR" (a fitted DELF) nor
+            "savedmodel:DIR" (an official DELF or DELG).
     """
-    if features != SIFT and not (features.startswith(DELF_PREFIX) and len(features) > len(DELF_PREFIX)):
-        raise ValueError(f"features {features!r}: give 'sift', or 'delf:DIR' with the folder of a trained extractor")
+    folders = (DELF_PREFIX, SAVED_MODEL_PREFIX)
+    if features not in (SIFT, SIFT_ORIENTED) and not (features.startswith(folders) and features not in folders):
+        raise ValueError(
+            f"features {features!r}: give 'sift', 'sift:oriented', 'delf:DIR' with the folder of a trained extractor, "
+            "or 'savedmodel:DIR' with an official model"
+        )

@@ -135,8 +135,8 @@ def load_extractor(spec: str) -> Extractor:
     """The extractor that a command's `--features` names.
 
     Args:
-        spec: "sift"; "delf:DIR" with the folder that `fit_extractor` wrote; or "savedmodel:DIR" with an official model
-            (`delf_verify.saved_model`).
+        spec: "sift" or "sift:oriented" (RootSIFT, upright or turned to its gradients); "delf:DIR" with the folder that
+            `fit_extractor` wrote; or "savedmodel:DIR" with an official model (`delf_verify.saved_model`).
 
     Raises:
         ValueError: it is none of them.
@@ -144,10 +144,10 @@ def load_extractor(spec: str) -> Extractor:
         CheckFailed: the folder's files do not belong together.
     """
     name, _, folder = spec.partition(":")
-    if spec == "sift":
-        from delf_verify.sift import RootSift
+    if spec in ("sift", "sift:oriented"):
+        from delf_verify.sift import RootSift, SiftConfig
 
-        return RootSift()
+        return RootSift(SiftConfig(upright=spec == "sift"))
     if name == "delf" and folder:
         return DelfExtractor(folder)
     if name == "savedmodel" and folder:
@@ -155,6 +155,6 @@ def load_extractor(spec: str) -> Extractor:
 
         return SavedModelExtractor(folder)
     raise ValueError(
-        f"unknown features {spec!r}; give 'sift', 'delf:DIR' with the folder of a fitted DELF, or 'savedmodel:DIR' "
-        "with an official model"
+        f"unknown features {spec!r}; give 'sift', 'sift:oriented', 'delf:DIR' with the folder of a fitted DELF, or "
+        "'savedmodel:DIR' with an official model"
     )

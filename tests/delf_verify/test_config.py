@@ -13,8 +13,18 @@ def test_the_defaults_of_delf_are_those_of_seed_003() -> None:
 
 
 def test_sift_gets_the_ratio_test() -> None:
-    assert default_config("sift").matching.ratio == 0.9
-    assert default_config("sift").matching.mutual
+    for features in ("sift", "sift:oriented"):
+        matching = default_config(features).matching
+        assert matching.mutual
+        assert matching.ratio is not None
+        assert matching.max_distance is None
+
+
+def test_maps_from_single_matches_are_for_upright_features() -> None:
+    """Such a map has no turn."""
+    assert default_config("sift").geometry.engine == "scales"
+    for features in ("sift:oriented", "delf:somewhere", "savedmodel:somewhere"):
+        assert default_config(features).geometry.engine == "batched"
 
 
 def test_thresholds_are_no_part_of_the_evidence() -> None:
@@ -36,6 +46,6 @@ def test_another_residual_is_other_evidence() -> None:
 def test_bad_values_are_refused() -> None:
     with pytest.raises(ValueError, match="max_index_images=0: give at least 1"):
         VerifyConfig(max_index_images=0)
-    for features in ("surf", "delf:", ""):
-        with pytest.raises(ValueError, match="give 'sift', or 'delf:DIR'"):
+    for features in ("surf", "delf:", "savedmodel:", "sift:", "sift:upright", ""):
+        with pytest.raises(ValueError, match="give 'sift', 'sift:oriented', 'delf:DIR'"):
             check_features(features)
