@@ -1,74 +1,85 @@
-"""The number of inliers from which two photographs show the same place, from labelled pairs."""
+"""Thresholds from labelled pairs of photographs."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from delf_verify.decision import Thresholds
-from delf_verify.tuning import SEED_RATIO, BoolArray, TuningResult, boundaries
-from tfrecords_builder.terminal import CheckFailed
+from delf_verify.aims import RateAim
+from delf_verify.cross_validation import units_of_pairs
+from delf_verify.labelled_sample import LabelledSample
+from delf_verify.threshold_grid import BoolArray
+from delf_verify.tuning import TuningOptions, TuningResult, tune
+
+# Columns of a CSV of pairs that say which pairs must not be separated.
+PLACE_COLUMNS, GROUP_COLUMN = ("scene_a", "scene_b"), "group"
+
+
+def read_places(path: Path) -> pd.DataFrame:
+    """What a CSV of labelled pairs says about the places its photographs show.
+
+    Args:
+        path: of a CSV that `delf_verify.pair_files.read_labelled_pairs` accepts.
+
+    Returns:
+        Columns a and b (text), in the pairs' order: the places where there are the columns scene_a and scene_b, the
+        group for both where there is a column group, else the photographs themselves.
+    """
+    table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    if set(PLACE_COLUMNS) <= set(table.columns):
+        names = table[list(PLACE_COLUMNS)]
+    elif GROUP_COLUMN in table.columns:
+        names = table[[GROUP_COLUMN, GROUP_COLUMN]]
+    else:
+        names = table[["a", "b"]]
+    return names.set_axis(["a", "b"], axis=1)
+
+
+def pair_sample(scores: pd.DataFrame, same: BoolArray, places: pd.DataFrame, extractor: str = "") -> LabelledSample:
+    """Labelled evidence from the scores of pairs.
+
+    Args:
+        scores: columns inliers, inlier_ratio and spread, as `delf_verify.pairs.score_pairs` gives them.
+        same: [N] bool.
+        places: columns a and b as `read_places` gives them, a row a pair.
+        extractor: fingerprint of the features.
+
+    Raises:
+        ValueError: as `LabelledSample`.
+    """
+    inliers = scores["inliers"].to_numpy(np.float64)
+    table = pd.DataFrame({"max_inliers": inliers, "mean_inliers": inliers})
+    for column in ("inlier_ratio", "spread"):
+        if column in scores:
+            table[column] = scores[column].to_numpy(np.float64)
+    same = np.asarray(same, dtype=bool)
+    units = units_of_pairs(places["a"].tolist(), places["b"].tolist(), same)
+    return LabelledSample(table=table, is_true=same, units=units, pairs=True, extractor=extractor)
 
 
 def tune_pairs(
-    inliers: NDArray[np.integer],
-    same: BoolArray,
+    sample: LabelledSample,
     *,
     precision: float | None = None,
     recall: float | None = None,
-    extractor: str = "",
+    options: TuningOptions | None = None,
 ) -> TuningResult:
-    """Returns the number of inliers from which two photographs show the same place, from labelled pairs.
+    """Returns from which number of inliers, and from which probability, two photographs show the same place.
 
-    With a wanted precision, the threshold of the highest recall that has it; with a wanted recall, the threshold of
-    the highest precision that has it. One image is compared, so mean and maximum are one number: both thresholds are
-    set to it, and the third keeps the seed's ratio.
+    With a wanted precision, the thresholds of the highest recall that have it; with a wanted recall, those of the
+    highest precision that have it. One image is compared, so mean and maximum are one number: both thresholds are set
+    to it, and the third keeps the seed's ratio.
 
     Args:
-        inliers: [N] int.
-        same: [N] bool.
+        sample: of `pair_sample`.
         precision: wanted share of same pairs among those accepted, in (0, 1].
         recall: wanted share of the same pairs that are accepted, in (0, 1].
-        extractor: fingerprint of the features, kept in the thresholds.
+        options: how to tune.
 
     Raises:
         ValueError: not exactly one wish, a wish out of range, or pairs of one kind only.
         CheckFailed: no threshold reaches the precision.
     """
-    wish = precision if precision is not None else recall
-    if wish is None or (precision is not None and recall is not None) or not 0 < wish <= 1:
-        raise ValueError(f"give either precision or recall in (0, 1], got precision={precision}, recall={recall}")
-    inliers, same = np.asarray(inliers), np.asarray(same, dtype=bool)
-    if same.all() or not same.any():
-        raise ValueError(f"{len(same)} labelled pairs of one kind only: tuning needs pairs of both kinds")
-    cuts = boundaries(inliers.astype(np.float64), whole=True)
-    precisions, recalls, false_kept = _rates(inliers[None, :] >= cuts[:, None], same)
-    good, aim = (precisions >= wish, recalls) if precision is not None else (recalls >= wish, precisions)
-    if not good.any():
-        raise CheckFailed(
-            f"no threshold reaches precision {wish}: the best is {precisions.max():.3f}; "
-            "ask for less or use better features"
-        )
-    # Among equals the lower threshold, which accepts more.
-    chosen = int(np.flatnonzero(good)[np.argmax(aim[good])])
-    table = pd.DataFrame({"max_inliers": cuts, "mean_inliers": cuts, "objective": precisions, "true_kept": recalls})
-    table = table.assign(false_kept=false_kept, allowed=good, chosen=np.arange(len(cuts)) == chosen)
-    cut = float(cuts[chosen])
-    return TuningResult(
-        thresholds=Thresholds(
-            max_inliers=cut, mean_inliers=cut, distractor_inliers=cut * SEED_RATIO, extractor=extractor
-        ),
-        table=table,
-        objective=float(precisions[chosen]),
-        objective_all_kept=float(same.mean()),
-        true_kept=float(recalls[chosen]),
-        false_kept=float(false_kept[chosen]),
-    )
-
-
-def _rates(accepted: BoolArray, same: BoolArray) -> tuple[NDArray[np.float64], ...]:
-    """Precision, recall and share of the other pairs accepted, for every row of `accepted` [thresholds, pairs].
-
-    Where nothing is accepted the precision is 0: such a threshold is never what was wished for.
-    """
-    right = accepted[:, same].sum(axis=1)
-    return right / np.maximum(accepted.sum(axis=1), 1), accepted[:, same].mean(axis=1), accepted[:, ~same].mean(axis=1)
+    options = options or TuningOptions()
+    aim = RateAim(is_true=sample.is_true, precision=precision, recall=recall, units=sample.units, seed=options.seed)
+    return tune(sample, aim, options)

@@ -1,20 +1,14 @@
-"""Pictures of evidence: matches drawn over two photographs, histograms of inliers, sweeps of thresholds."""
+"""A pair of photographs side by side, their matches drawn over them."""
 
 import colorsys
-import io
-from typing import Any
 
 import cv2
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-
-from delf_verify.decision import Thresholds
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.floating]
 
-TRUE_COLOUR, FALSE_COLOUR, THRESHOLD_COLOUR = "#1a7f5a", "#c2452d", "#30343b"
 _BACKGROUND = (255, 255, 255)
 _KEYPOINT = (205, 210, 218)
 # OpenCV draws at whole pixels unless it is given this many fractional bits.
@@ -119,77 +113,3 @@ def encode_png(image: Image) -> bytes:
     if not done:
         raise ValueError(f"an image of shape {image.shape} and type {image.dtype} cannot be written as PNG")
     return data.tobytes()
-
-
-def inlier_histogram(
-    inliers: NDArray[np.floating],
-    is_true: NDArray[np.bool_],
-    threshold: float,
-    *,
-    label: str = "largest number of inliers",
-) -> bytes:
-    """A PNG: how many true and false predictions have how many inliers, and where the threshold lies.
-
-    Args:
-        inliers: [N] float; NaN (nothing compared) is left out.
-        is_true: [N] bool.
-        threshold: drawn as a vertical line.
-        label: of the horizontal axis.
-    """
-    figure, axes = _figure(1)
-    known = ~np.isnan(inliers)
-    top = max(float(np.quantile(inliers[known], 0.98)) if known.any() else 0.0, threshold * 1.5, 10.0)
-    edges = np.linspace(0, top, 41)
-    for mask, colour, name in ((is_true, TRUE_COLOUR, "true"), (~is_true, FALSE_COLOUR, "false")):
-        # The last bar holds everything beyond the axis.
-        values = np.minimum(inliers[mask & known], top)
-        axes[0].hist(values, bins=edges, color=colour, alpha=0.6, label=f"{name} ({len(values)})")
-    axes[0].axvline(threshold, color=THRESHOLD_COLOUR, linestyle="--", label=f"threshold {threshold:g}")
-    axes[0].set(xlabel=f"{label} (last bar: and more)", ylabel="predictions")
-    axes[0].legend(frameon=False)
-    return _png(figure)
-
-
-def threshold_sweep(table: pd.DataFrame, thresholds: Thresholds, *, objective: str) -> bytes:
-    """A PNG: objective and shares kept against each threshold, the other one held at its chosen value.
-
-    Args:
-        table: `TuningResult.table`.
-        thresholds: the chosen ones.
-        objective: name of the objective, for the axis.
-    """
-    figure, axes = _figure(2)
-    panels = (("max_inliers", "mean_inliers"), ("mean_inliers", "max_inliers"))
-    for panel, (swept, held) in zip(axes, panels, strict=True):
-        rows = table[table[held] == getattr(thresholds, held)].sort_values(swept)
-        if len(rows) < 2:
-            # One number plays both parts (pairs): the whole table is the sweep.
-            rows = table.sort_values(swept)
-        panel.plot(rows[swept], rows["true_kept"], color=TRUE_COLOUR, label="share of true kept")
-        panel.plot(rows[swept], rows["false_kept"], color=FALSE_COLOUR, label="share of false kept")
-        panel.plot(rows[swept], rows["objective"], color="#2f5fa8", linewidth=2, label=objective)
-        panel.axvline(getattr(thresholds, swept), color=THRESHOLD_COLOUR, linestyle="--", label="chosen")
-        panel.set(xlabel=f"threshold {swept.replace('_', ' ')}", ylim=(0, 1.03))
-    axes[0].legend(frameon=False, fontsize=8)
-    return _png(figure)
-
-
-def _figure(panels: int) -> tuple[Any, list[Any]]:
-    # Imported here: only tuning plots; and without pyplot there is no global state and no display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4 * panels, 4.0), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = [figure.add_subplot(1, panels, place + 1) for place in range(panels)]
-    for panel in axes:
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.grid(alpha=0.25)
-    return figure, axes
-
-
-def _png(figure: Any) -> bytes:
-    buffer = io.BytesIO()
-    # Without the Software entry the bytes depend on the figure alone.
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()

@@ -32,6 +32,9 @@ _KNOWN = tuple(dict.fromkeys(PAIR_INPUTS + QUERY_INPUTS))
 # Nothing that was fitted comes near it; beyond it sums of products overflow sooner or later.
 _LARGEST = 1e9
 _DIGITS = 9
+# On 370 pairs of photographs of 18 places, places held out: log loss 0.284 with 1, 0.255 with 0.1, 0.254 with 0.03;
+# probabilities 6.5 %, 3.7 % and 2.9 % off on average (expected calibration error). It is there for separable samples.
+PENALTY = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +148,7 @@ def fit_probability(
     inputs: Sequence[str],
     method: Method = "logistic",
     *,
-    penalty: float = 1.0,
+    penalty: float = PENALTY,
 ) -> ProbabilityModel:
     """Fits how probably a row is right.
 

@@ -10,6 +10,7 @@ import pandas as pd
 from tfrecords_builder.atomic import atomic_write
 
 _BINS = 10
+_Z_975 = 1.96
 _COLOURS = ("#ee6677", "#4477aa", "#228833")
 
 
@@ -56,8 +57,18 @@ def expected_calibration_error(table: pd.DataFrame) -> float:
     return float(distance.sum() / max(table["predictions"].sum(), 1))
 
 
+def _wilson(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the 95 % confidence intervals of the shares of right predictions."""
+    share, total = table["right"].to_numpy(np.float64), table["predictions"].to_numpy(np.float64)
+    spread = _Z_975 * np.sqrt(share * (1 - share) / total + _Z_975**2 / (4 * total**2))
+    middle, scale = share + _Z_975**2 / (2 * total), 1 + _Z_975**2 / total
+    return (middle - spread) / scale, (middle + spread) / scale
+
+
 def draw_reliability(path: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     """Draws reliability tables as a PNG: share of right predictions by confidence, and how many there are.
+
+    The bars are 95 % confidence intervals of the shares (Wilson 1927): a few predictions say little.
 
     Args:
         path: the picture.
@@ -74,6 +85,7 @@ def draw_reliability(path: Path, tables: Mapping[str, pd.DataFrame]) -> None:
         colour, error = _COLOURS[place], expected_calibration_error(table)
         label = f"{name}: {error:.1%} off on average"
         upper.plot(table["confidence"], table["right"], marker="o", markersize=4, color=colour, label=label)
+        upper.vlines(table["confidence"], *_wilson(table), color=colour, alpha=0.5, linewidth=1.2)
         width = 0.08 / len(tables)
         centres = (table["low"] + table["high"]) / 2 + (place - (len(tables) - 1) / 2) * width
         lower.bar(centres, table["predictions"], width=width, color=colour)

@@ -92,7 +92,7 @@ def test_tune_on_pairs(verify_world: SimpleNamespace, tmp_path: Path, capsys: py
     thresholds = load_thresholds(tmp_path / "rule.yaml")
     assert 10 < thresholds.max_inliers < 150
     assert thresholds.extractor.startswith("rootsift")
-    assert "precision 1.000, recall 1.000 on 8 pairs" in capsys.readouterr().out
+    assert "in-sample: recall 1.0000 [1.0000, 1.0000], precision 1.000" in capsys.readouterr().out
     pairs.write_text("\n".join(["a,b,same", *rows, "queries/gone.jpg,index/index10x0.jpg,1"]) + "\n")
     assert run_app(app, [str(part) for part in arguments]) == 3
     assert "first queries/gone.jpg: missing" in capsys.readouterr().err

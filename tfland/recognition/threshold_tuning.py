@@ -1,15 +1,21 @@
 """Tunes verification's thresholds on labelled queries: what is maximised is the verified GAP."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from delf_verify.tuning import Objective, TuningResult, tune
+from delf_verify.aims import Aim, Interval, Objective, ObjectiveAim, RateAim
+from delf_verify.cross_validation import units_of_queries
+from delf_verify.labelled_sample import LabelledSample
+from delf_verify.tuning import TuningOptions, TuningResult, tune
 from delf_verify.verified_files import read_record, read_verified
+from tfland.metrics.bootstrap import bootstrap
 from tfland.metrics.gap import Truth, average_precision, count_landmark_queries, kaggle_order, relevance
-from tfland.metrics.scores import IGNORED, truth_of
+from tfland.metrics.judged import judge
+from tfland.metrics.scores import IGNORED, predictions_of, truth_of
 from tfrecords_builder.catalog import read_solution
 from tfrecords_builder.schema import ID, LANDMARK, NO_LANDMARK_ID, SCORE
 
@@ -31,6 +37,20 @@ class LabelledEvidence:
     is_distractor: np.ndarray
     truth: Truth
     extractor: str
+
+    def sample(self) -> LabelledSample:
+        """What `delf_verify.tuning.tune` takes; predictions of one query belong together.
+
+        Raises:
+            ValueError: nothing is true, or nothing was compared.
+        """
+        return LabelledSample(
+            table=self.table,
+            is_true=self.is_true,
+            units=units_of_queries(self.table[ID].tolist()),
+            is_distractor=self.is_distractor,
+            extractor=self.extractor,
+        )
 
 
 def label_evidence(folder: Path, solution: Path) -> LabelledEvidence:
@@ -65,24 +85,57 @@ def verified_gap_objective(labelled: LabelledEvidence) -> Objective:
     return lambda kept: average_precision(ranked[kept[order]], num_landmark_queries)
 
 
-def tune_labelled(labelled: LabelledEvidence, *, min_true_kept: float = 0.95, seed: int = 0) -> TuningResult:
+def gap_interval(labelled: LabelledEvidence, *, seed: int, resamples: int = 500) -> Callable[..., Interval]:
+    """Returns the function from the masks of kept and of judged predictions to the interval of their GAP.
+
+    The queries are drawn with replacement, see `tfland.metrics.bootstrap`.
+    """
+
+    def interval(kept: np.ndarray, rows: np.ndarray) -> Interval:
+        predictions = predictions_of(labelled.table[kept & rows], labelled.truth)
+        found = bootstrap(judge(predictions, labelled.truth), seed=seed, resamples=resamples)["gap"]
+        return found.low, found.high
+
+    return interval
+
+
+def tune_labelled(
+    labelled: LabelledEvidence,
+    *,
+    min_true_kept: float = 0.95,
+    precision: float | None = None,
+    recall: float | None = None,
+    seed: int = 0,
+    options: TuningOptions | None = None,
+) -> TuningResult:
     """Returns the thresholds of the highest verified GAP; see `delf_verify.tuning.tune`.
+
+    With a wanted precision (or recall) of the confirmed those of the highest recall (or precision) instead, whatever
+    the GAP becomes.
 
     Raises:
         ValueError: as `tune`.
+        CheckFailed: no threshold reaches the precision.
     """
-    return tune(
-        labelled.table,
-        verified_gap_objective(labelled),
-        labelled.is_true,
-        min_true_kept,
-        is_distractor=labelled.is_distractor,
-        seed=seed,
-        extractor=labelled.extractor,
-    )
+    sample = labelled.sample()
+    aim: Aim
+    if precision is not None or recall is not None:
+        aim = RateAim(is_true=sample.is_true, precision=precision, recall=recall, units=sample.units, seed=seed)
+    else:
+        aim = ObjectiveAim(
+            objective=verified_gap_objective(labelled),
+            is_true=sample.is_true,
+            min_true_kept=min_true_kept,
+            name="verified GAP",
+            seed=seed,
+            interval=gap_interval(labelled, seed=seed),
+        )
+    return tune(sample, aim, options or TuningOptions(seed=seed))
 
 
-def tune_on_solution(folder: Path, solution: Path, *, min_true_kept: float = 0.95, seed: int = 0) -> TuningResult:
+def tune_on_solution(
+    folder: Path, solution: Path, *, min_true_kept: float = 0.95, seed: int = 0, options: TuningOptions | None = None
+) -> TuningResult:
     """Returns the thresholds tuned on the verification in `folder`.
 
     Args:
@@ -90,9 +143,11 @@ def tune_on_solution(folder: Path, solution: Path, *, min_true_kept: float = 0.9
         solution: their solution.
         min_true_kept: floor of the share of true predictions that stay.
         seed: reaches every draw.
+        options: of the tuning.
 
     Raises:
         OSError: a file is missing.
         ValueError: as `label_evidence` and `delf_verify.tuning.tune`.
     """
-    return tune_labelled(label_evidence(folder, solution), min_true_kept=min_true_kept, seed=seed)
+    labelled = label_evidence(folder, solution)
+    return tune_labelled(labelled, min_true_kept=min_true_kept, seed=seed, options=options)

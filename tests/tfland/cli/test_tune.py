@@ -35,19 +35,37 @@ def test_tunes_on_a_verified_set(
     app: typer.Typer, verified: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "rule.yaml"
-    arguments = ["tune", "--verified", verified, "--solution", verified / "solution.csv", "--out", out]
+    arguments = ["tune", "--verified", verified, "--solution", verified / "solution.csv", "--out", out, "--folds", 4]
     assert run_app(app, [str(part) for part in arguments]) == 0
     printed = capsys.readouterr().out
-    assert "-> 1.0000, 100.0% of true and 0.0% of false predictions kept" in printed
+    assert "in-sample: verified GAP 1.0000 [1.0000, 1.0000], precision 1.000, recall 1.000" in printed
+    assert "held out (4 folds): verified GAP 1.0000" in printed
     thresholds = load_thresholds(out)
     assert 5 < thresholds.max_inliers <= 20
     assert thresholds.extractor == "sift-1"
     assert {path.name for path in tmp_path.glob("rule*")} == {
         "rule.yaml",
         "rule_sweep.csv",
+        "rule_probability.csv",
+        "rule_figures.csv",
         "rule_sweep.png",
         "rule_inliers.png",
+        "rule_reliability.png",
     }
+
+
+def test_tunes_at_a_wanted_precision(
+    app: typer.Typer, verified: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "rule.yaml"
+    arguments = ["tune", "--verified", verified, "--solution", verified / "solution.csv", "--out", out]
+    arguments += ["--precision", 0.9, "--rule", "probability", "--folds", 4]
+    assert run_app(app, [str(part) for part in arguments]) == 0
+    assert "probability: confirmed from probability" in capsys.readouterr().out
+    thresholds = load_thresholds(out)
+    assert thresholds.confirmed_probability is not None and thresholds.query is not None
+    assert run_app(app, [str(part) for part in arguments[:-4]] + ["--rule", "luck"]) == 2
+    assert "rule 'luck': give one of best, inliers, probability" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", [[], ["--verified", "d"], ["--pairs", "p", "--verified", "d", "--solution", "s"]])

@@ -1,13 +1,22 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from delf_verify.cross_validation import splits_of
+from delf_verify.decision import decide_table
+from delf_verify.tuning import TuningOptions
 from delf_verify.verified_files import VERIFIED_COLUMNS, write_verified
 from tfland.metrics.gap import gap
-from tfland.recognition.threshold_tuning import label_evidence, tune_on_solution, verified_gap_objective
+from tfland.recognition.threshold_tuning import (
+    label_evidence,
+    tune_labelled,
+    tune_on_solution,
+    verified_gap_objective,
+)
 
 
 @pytest.fixture
@@ -43,11 +52,46 @@ def test_the_objective_is_the_gap_of_what_is_kept(verified: Path) -> None:
 
 
 def test_tuned_thresholds_raise_the_gap_and_keep_the_true(verified: Path) -> None:
-    result = tune_on_solution(verified, verified / "solution.csv")
+    result = tune_on_solution(verified, verified / "solution.csv", options=TuningOptions(folds=3))
     assert result.thresholds.extractor == "sift-1"
-    assert result.true_kept >= 0.95
-    assert result.objective > result.objective_all_kept + 0.2
-    assert result.false_kept < 0.1
+    figures = result.deciding.in_sample
+    assert figures.true_kept >= 0.95
+    assert figures.objective > result.all_kept.objective + 0.2
+    assert figures.false_kept < 0.1
+    held_out = result.deciding.held_out
+    assert held_out is not None and held_out.interval is not None
+    assert held_out.interval[0] < held_out.objective < held_out.interval[1]
+    assert held_out.objective > result.all_kept.objective + 0.2
+
+
+def test_the_held_out_gap_is_that_of_rules_that_have_not_seen_the_query(verified: Path) -> None:
+    """Recomputed: tuned on the other folds, applied to one, and one GAP of what is kept of all."""
+    labelled = label_evidence(verified, verified / "solution.csv")
+    sample, options = labelled.sample(), TuningOptions(rule="inliers", folds=3)
+    result = tune_labelled(labelled, options=options)
+    everything = np.ones(len(labelled.table), dtype=bool)
+    kept = np.zeros_like(everything)
+    for split in splits_of(sample.units, sample.is_true, everything, folds=3, seed=0):
+        part = replace(
+            labelled,
+            table=labelled.table[split.train].reset_index(drop=True),
+            is_true=labelled.is_true[split.train],
+            is_distractor=labelled.is_distractor[split.train],
+        )
+        thresholds = tune_labelled(part, options=options).thresholds
+        kept |= (
+            split.test
+            & (decide_table(labelled.table, thresholds) != "wrong").to_numpy()
+            & (decide_table(labelled.table, thresholds) != "distractor").to_numpy()
+        )
+    assert result.inliers.held_out is not None
+    assert result.inliers.held_out.objective == pytest.approx(verified_gap_objective(labelled)(kept), abs=1e-12)
+
+
+def test_a_wanted_precision(verified: Path) -> None:
+    labelled = label_evidence(verified, verified / "solution.csv")
+    result = tune_labelled(labelled, precision=0.9, options=TuningOptions(rule="inliers", folds=3))
+    assert result.deciding.in_sample.precision >= 0.9 and result.deciding.in_sample.name == "recall"
 
 
 def test_ignored_queries_and_empty_predictions_are_left_out(verified: Path) -> None:
