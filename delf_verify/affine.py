@@ -98,6 +98,10 @@ class Affine:
         off_y += off_x
         return off_y
 
+    def shrinkage(self, maps: Maps) -> Points:
+        """[R] float64, the factor by which each map shrinks areas, at most 1."""
+        return np.minimum(1.0, np.abs(maps[:, 0, 0] * maps[:, 1, 1] - maps[:, 0, 1] * maps[:, 1, 0]))
+
     def plausible_at(self, matrix: Maps, query: Points, limits: Limits) -> NDArray[np.bool_]:
         """[M] bool, whether the map is plausible at each query point: at all of them or at none."""
         # In plain numbers: this is asked for every refinement, and for one map NumPy takes ten times longer.

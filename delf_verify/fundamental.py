@@ -64,6 +64,10 @@ class Fundamental:
             squares = error * error / (line_y * line_y + line_x * line_x + back_y * back_y + back_x * back_x)
         return np.nan_to_num(squares, copy=False, nan=np.inf)
 
+    def shrinkage(self, maps: Maps) -> Points:
+        """[R] float64, all 1: the Sampson distance is one of both images already."""
+        return np.ones(len(maps))
+
     def plausible_at(self, matrix: Maps, query: Points, limits: Limits) -> NDArray[np.bool_]:
         """[M] bool, all True: a fundamental matrix maps no neighbourhood of a point."""
         return np.ones(len(query), dtype=bool)

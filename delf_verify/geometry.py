@@ -35,8 +35,9 @@ class GeometryConfig:
             "opencv" (its RANSAC in C++), "usac" (OpenCV's USAC with MAGSAC++; no similarity), "skimage"
             (`measure.ransac`, the reference of DELF's image_reranking.py, hundreds of times slower) or "scales"
             (affine maps from single matches and the sizes of their features, see `scale_maps`: no samples).
-        residual_px: a match is an inlier if the map brings it this close to its partner, in pixels of the index
-            image (20 in DELF and in seed 003); for a fundamental matrix the Sampson distance.
+        residual_px: a match is an inlier if the map brings it this close to its partner (20 in DELF and in seed 003),
+            in pixels of the index image, and where a similarity or an affine map shrinks the query, of the query; for a
+            fundamental matrix the Sampson distance.
         trials: most samples of matches that are tried (1000 there).
         confidence: no more samples are drawn once the best map is found with this probability, in (0, 1).
         seed: reaches every random choice; the same matches and seed give the same inliers.

@@ -47,6 +47,10 @@ class Homography:
             squares = off_y * off_y + off_x * off_x
         return np.where(depth > 0, squares, np.asarray(np.inf, query.dtype))
 
+    def shrinkage(self, maps: Maps) -> Points:
+        """[R] float64, all 1: a homography shrinks one part and enlarges another, so the index image decides."""
+        return np.ones(len(maps))
+
     def plausible_at(self, matrix: Maps, query: Points, limits: Limits) -> NDArray[np.bool_]:
         """[M] bool, whether the map's affine part at each query point is plausible."""
         return _plausible_parts(matrix, query, limits)

@@ -75,17 +75,21 @@ def count_inliers(model: Model, maps: Maps, query: Points, index: Points, residu
     # All y together and all x together: the sums below run along them.
     points, partners = (np.ascontiguousarray(locations.T, np.float32).T for locations in (query, index))
     step = max(1, _RESIDUALS_AT_ONCE // len(query))
-    limit = np.float32(residual_px**2)
+    limits = (residual_px**2 * model.shrinkage(maps)).astype(np.float32)[:, None]
     counts = [
-        np.add.reduce(model.squared_residuals(maps[start : start + step], points, partners) <= limit, 1, np.int64)
+        np.add.reduce(
+            model.squared_residuals(maps[start : start + step], points, partners) <= limits[start : start + step],
+            axis=1,
+            dtype=np.int64,
+        )
         for start in range(0, len(maps), step)
     ]
     return np.concatenate(counts)
 
 
 def squared_residuals(model: Model, matrix: Maps, query: Points, index: Points, limits: Limits) -> Points:
-    """[M] float64 squared residuals of one map; inf at matches around which it is not plausible."""
-    squares = model.squared_residuals(matrix[None], query, index)[0]
+    """[M] float64 squared residuals of one map, see `Model.shrinkage`; inf where it is not plausible."""
+    squares = model.squared_residuals(matrix[None], query, index)[0] / model.shrinkage(matrix[None])
     return np.where(model.plausible_at(matrix, query, limits), squares, np.inf)
 
 

@@ -52,7 +52,9 @@ def test_mask_count_and_matrix_tell_the_same(engine: str) -> None:
     result = estimate_geometry(query, index, GeometryConfig(engine=engine, trials=200))
     assert result.num_inliers == result.inlier_mask.sum()
     mapped = np.column_stack([query, np.ones(len(query))]) @ result.matrix.T
-    np.testing.assert_array_equal(result.inlier_mask, np.linalg.norm(mapped - index, axis=1) <= 20)
+    # In the image in which the residual is larger.
+    shrunk = min(1.0, np.sqrt(np.linalg.det(result.matrix[:, :2])))
+    np.testing.assert_array_equal(result.inlier_mask, np.linalg.norm(mapped - index, axis=1) <= 20 * shrunk)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -17,13 +17,29 @@ def noisy(seed: int = 4) -> tuple[np.ndarray, np.ndarray]:
     return query, query @ np.array([[1.2, 0.1], [-0.2, 0.9]]).T + 7 + rng.normal(scale=6, size=query.shape)
 
 
+def shrunk(matrix: np.ndarray) -> float:
+    """The factor of areas of a similarity or an affine map, at most 1."""
+    return min(1.0, np.linalg.det(matrix[:, :2])) if matrix.shape == (2, 3) else 1.0
+
+
+def test_a_residual_counts_in_the_image_in_which_it_is_larger() -> None:
+    query, _ = noisy()
+    half = np.array([[0.5, 0, 3], [0, 0.5, 4]])
+    index = query / 2 + [3, 4] + [5.0, 0]
+    np.testing.assert_allclose(squared_residuals(AFFINE, half, query, index, LIMITS), 10.0**2)
+    assert count_inliers(AFFINE, half[None], query, index, 9.9).tolist() == [0]
+    assert count_inliers(AFFINE, half[None], query, index, 10.1).tolist() == [80]
+    double = np.array([[2.0, 0, 0], [0, 2, 0]])
+    np.testing.assert_allclose(squared_residuals(AFFINE, double, query, query * 2 + [5, 0], LIMITS), 5.0**2)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_counts_against_single_maps(name: str) -> None:
     query, index = noisy()
     samples = np.random.default_rng(2).integers(0, 80, (60, MODELS[name].min_matches))
     maps = MODELS[name].solve(query, index, samples, LIMITS)
     assert len(maps) > 5
-    expected = [(MODELS[name].squared_residuals(one[None], query, index) <= 60**2).sum() for one in maps]
+    expected = [(MODELS[name].squared_residuals(one[None], query, index) <= 60**2 * shrunk(one)).sum() for one in maps]
     np.testing.assert_array_equal(count_inliers(MODELS[name], maps, query, index, 60.0), expected)
     assert max(expected) > 0
 
@@ -74,7 +90,8 @@ def test_refining_never_raises_the_truncated_squares_and_stays_plausible() -> No
     query, index = noisy()
 
     def cost(matrix: np.ndarray) -> float:
-        return float(np.minimum(AFFINE.squared_residuals(matrix[None], query, index), 12.0**2).sum())
+        squares = AFFINE.squared_residuals(matrix[None], query, index) / shrunk(matrix)
+        return float(np.minimum(squares, 12.0**2).sum())
 
     gains = []
     for seed in range(20):
