@@ -1,8 +1,10 @@
 """A folder of `.delf` files, one an image: written from a feature store and read into one.
 
-features.json            {"fingerprint": "..."}: of the extractor; only in folders that this program wrote
-ID.delf, FOLDER/ID.delf  an id that is a path becomes one; other letters than A-Z a-z 0-9 _ . - ~ are written as in
-                         addresses (%20), so that no id leads out of the folder or clashes with another
+    features.json            {"fingerprint": "..."}: of the extractor; only in folders that this program wrote
+    ID.delf, FOLDER/ID.delf  an id that is a path becomes one; other letters than A-Z a-z 0-9 _ . - ~ are written as in
+                             addresses (%20), so that no id leads out of the folder or clashes with another
+
+An image without features is an empty file.
 """
 
 import csv

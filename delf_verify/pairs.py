@@ -25,6 +25,8 @@ from tfrecords_builder.json_files import read_object, write_json
 
 # Whose features a folder holds: their ids are paths, which say so only together with this.
 _ROOT_FILE = "photographs.json"
+# Few: a killed run extracts again what was not written.
+_IMAGES_PER_SHARD = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +106,13 @@ def score_pairs(
         order of the pairs, without pairs of a refused photograph; and the refused ones by path.
 
     Raises:
-        OSError: a folder cannot be read or written.
+        OSError: a folder is missing, or cannot be read or written.
         ValueError: the features of another extractor, or of photographs in another folder, lie in `feature_folder`.
     """
     extractor = load_extractor(features)
-    with FeatureStore(feature_folder, extractor.fingerprint) as store:
+    if not root.is_dir():
+        raise FileNotFoundError(f"no folder of photographs at {root}")
+    with FeatureStore(feature_folder, extractor.fingerprint, _IMAGES_PER_SHARD) as store:
         _check_root(feature_folder, root)
         refused = extract_missing(
             [name for pair in pairs for name in pair],

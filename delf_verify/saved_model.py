@@ -7,9 +7,7 @@ A folder holds, as the authors' archives do:
                                   128 and need none. Variances are read for whitening alone.
     extractor.yaml                optional: settings of `SavedModelConfig` that differ from its defaults
 
-Published archives: delf_v1_20171026.tar.gz, delf_gld_20190411.tar.gz, delg_gld_20200520.tar.gz,
-r50delg_gld_20200814.tar.gz, r101delg_gld_20200814.tar.gz, r50delg_gldv2clean_20200914.tar.gz and
-r101delg_gldv2clean_20200914.tar.gz, in the bucket `delf` of storage.googleapis.com.
+docs/OFFICIAL_MODELS.md names the published archives.
 """
 
 import hashlib

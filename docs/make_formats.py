@@ -8,7 +8,7 @@ import json
 import re
 from pathlib import Path
 
-from delf_verify import feature_store
+from delf_verify import delf_folder, feature_store, pair_files
 from delf_verify.features import LocalFeatures
 from tfland.recognition import embed_parts, embedding_files
 from tfrecords_builder import build_state, manifest, schema
@@ -181,7 +181,7 @@ def others_section() -> list[str]:
 
 
 def features_section() -> list[str]:
-    """Returns the section on the store of local features."""
+    """Returns the sections on the store of local features and on pairs of photographs."""
     features = [(f"`{name}`", meaning) for name, meaning in attributes(LocalFeatures).items()]
     return [
         "## Feature store",
@@ -191,6 +191,12 @@ def features_section() -> list[str]:
         "What an image's features are:",
         "",
         *table(("part", "meaning"), features),
+        "",
+        inspect.getdoc(delf_folder) or "",
+        "",
+        "## Pairs of photographs",
+        "",
+        inspect.getdoc(pair_files) or "",
         "",
     ]
 

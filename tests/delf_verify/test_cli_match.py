@@ -110,6 +110,7 @@ def test_probabilities_are_those_of_the_given_fit(listed: SimpleNamespace, tmp_p
         (["a.jpg", "b.jpg", "--pairs", "c.csv"], 2, "give either two photographs"),
         (["a.jpg", "b.jpg", "--images", "."], 2, "--images and --thresholds belong to --pairs"),
         (["--pairs", "none.csv"], 1, "no CSV file at none.csv"),
+        (["--pairs", "LIST", "--images", "nowhere"], 1, "no folder of photographs at nowhere"),
         (["--pairs", "LIST", "--features", "surf"], 2, "surf"),
         (["--pairs", "LIST", "--thresholds", "none.yaml"], 1, "none.yaml"),
         (["--pairs", "LIST", "--thresholds", "OTHER"], 2, "tuned for the features 'delf-1'"),
