@@ -103,11 +103,10 @@ def report_folder(
     writer = PageWriter(folder / "report", plan, context)
     summary = _summary(verified, truths, figures or {}, thresholds, read_refused(folder), record)
     drawn = _DrawnPages(folder, record, cards, CardMaker(verified, truths, labels), EvidenceTable.read(folder), writer)
-    writer.begin()
+    first_cards = drawn.write(config.workers)
     pages = {"size": plan.cards_per_page, "digits": plan.digits}
     for number, (first, end) in enumerate(plan.row_parts[1:], start=2):
         writer.write_rows(number, rows.data(first, end, pages))
-    first_cards = drawn.write(config.workers)
     return writer.finish(first_cards, rows.data(*plan.row_parts[0], pages), summary)
 
 

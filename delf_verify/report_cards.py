@@ -11,6 +11,7 @@ from delf_verify.decision import Verdict
 from delf_verify.evidence import QueryEvidence
 from delf_verify.report_model import TRUTHS, UNKNOWN
 from delf_verify.report_text import sentence, visible
+from delf_verify.reranking import rerank
 from tfrecords_builder.schema import ID, LANDMARK, REASON, SCORE
 
 _MOST_IMAGES, _MOST_CANDIDATES = 6, 8
@@ -28,6 +29,7 @@ class Candidate:
         max_inliers: with its best index image, or None.
         probability: that it is right, or None.
         truth: of TRUTHS, or "".
+        kept: whether re-ranking keeps it, of several candidates.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Candidate:
     max_inliers: float | None
     probability: float | None
     truth: str
+    kept: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,16 +91,19 @@ class Card:
 
 
 def chosen_rows(verified: pd.DataFrame) -> NDArray[np.bool_]:
-    """[rows] whether a prediction is the one that is shown of its query: that with the strongest evidence.
+    """[rows] whether a prediction is the one that is shown of its query; all where a query has one prediction.
 
-    Of several candidates the most probable one, without probabilities the one with the most inliers, then the highest
-    score; every row where a query has one prediction.
+    Of several candidates that were compared with something: a confirmed one before others, then in the order of
+    `delf_verify.reranking`.
     """
-    order = verified.assign(place=np.arange(len(verified)))
-    keys = ["probability", "max_inliers", SCORE]
-    order = order.sort_values([*keys, "place"], ascending=[False] * 3 + [True], na_position="last", kind="stable")
+    columns = ("probability", "max_inliers", "mean_inliers", SCORE)
+    descending = [-verified[name].fillna(-np.inf).to_numpy(np.float64) for name in columns]
+    compared = (verified["best_image_id"] != "").to_numpy()
+    confirmed = (verified["verdict"] == Verdict.CONFIRMED.value).to_numpy()
+    # np.lexsort goes by the last key first.
+    order = np.lexsort((verified[LANDMARK].to_numpy(), *descending[::-1], ~confirmed, ~compared))
     mask = np.zeros(len(verified), dtype=bool)
-    mask[order.drop_duplicates(ID)["place"].to_numpy()] = True
+    mask[order[~verified[ID].iloc[order].duplicated().to_numpy()]] = True
     return mask
 
 
@@ -146,6 +152,8 @@ class CardMaker:
         self._rows_of: dict[str, list[int]] = {}
         for row in repeated.tolist():
             self._rows_of.setdefault(self._columns[ID][row], []).append(row)
+        place = "place of a row"
+        self._kept = frozenset(rerank(verified.assign(**{place: range(len(verified))}).iloc[repeated])[place].tolist())
 
     def key(self, row: int) -> tuple[str, int]:
         """(query, landmark) of a row."""
@@ -196,6 +204,7 @@ class CardMaker:
             max_inliers=_known(self._columns["max_inliers"][row]),
             probability=_known(self._columns["probability"][row]),
             truth=self._truths[row],
+            kept=row in self._kept,
         )
 
 

@@ -102,7 +102,15 @@ def tiles(figures: Mapping[str, Any]) -> list[Tile]:
         note = f"{after - before:+.3f} by verification"
         if isinstance(gain := figures.get("gap_gain"), Mapping):
             note += f"; {float(gain['level']):.0%} interval {float(gain['low']):+.3f} to {float(gain['high']):+.3f}"
-        found.append(Tile(label="GAP", value=f"{after:.3f}", before=f"{before:.3f}", note=note, good=after > before))
+        found.append(
+            Tile(
+                label="GAP before and after verification",
+                value=f"{after:.3f}",
+                before=f"{before:.3f}",
+                note=note,
+                good=after > before,
+            )
+        )
     shares = (
         ("distractors_rejected", "Distractors rejected", "photographs of no landmark whose prediction was dropped"),
         ("true_kept", "True predictions kept", "right predictions that stayed"),

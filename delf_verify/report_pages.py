@@ -89,7 +89,7 @@ class PageWriter:
     """
 
     def __init__(self, folder: Path, plan: PagePlan, context: Mapping[str, Any]) -> None:
-        self.folder, self.plan = folder, plan
+        self.folder, self.plan, self._begun = folder, plan, False
         self._context = {**context, **_assets(), "plan": plan, "page_links": page_links}
         self._environment = Environment(
             loader=PackageLoader("delf_verify"),
@@ -105,12 +105,6 @@ class PageWriter:
         folder = resources.files("delf_verify") / "templates"
         texts = [path.read_text(encoding="utf-8") for path in sorted(folder.iterdir(), key=lambda path: path.name)]
         return hashlib.sha256("\0".join(texts).encode()).hexdigest()
-
-    def begin(self) -> None:
-        """Removes the first page, so that a report that is being made does not look finished, and remains of a kill."""
-        (self.folder / INDEX_FILE).unlink(missing_ok=True)
-        for left in self.folder.glob(".*.html.*.partial"):
-            left.unlink()
 
     def mark(self, number: int, cards: Iterable[Card], made_from: Sequence[Any]) -> str:
         """Fingerprint of everything that a page of cards shows, its pictures by what they are drawn from."""
@@ -156,7 +150,17 @@ class PageWriter:
         self._write(INDEX_FILE, "index.html.j2", **values, **summary)
         return self.folder / INDEX_FILE
 
+    def _begin(self) -> None:
+        """Removes the first page, so that a report that is being made does not look finished, and what a kill left."""
+        (self.folder / INDEX_FILE).unlink(missing_ok=True)
+        for left in self.folder.glob(".*.html.*.partial"):
+            left.unlink()
+        self._begun = True
+
     def _write(self, name: str, template: str, **values: Any) -> None:
+        # Not before there is something to write: what goes wrong earlier leaves an older report as it is.
+        if not self._begun:
+            self._begin()
         stream = self._environment.get_template(template).stream(**{"mark": "", **self._context, **values})
         stream.enable_buffering(50)
         with atomic_write(self.folder / name) as file:

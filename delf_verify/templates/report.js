@@ -25,7 +25,7 @@
   const data = JSON.parse(source.textContent);
   const count = data.id.length;
   const SIZE = matchMedia("(max-width: 760px)").matches ? 20 : 50;
-  const percent = (value) => `${(100 * value).toFixed(value > 0.1 && value < 0.9 ? 0 : 1)} %`;
+  const percent = (value) => `${(100 * value).toFixed(1)}%`;
   const columns = [
     {key: "id", name: "query", text: true},
     {key: "landmark", name: "landmark"},

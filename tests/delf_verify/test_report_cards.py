@@ -38,10 +38,15 @@ def test_cards_show_every_kind_before_a_second_of_one() -> None:
 @pytest.mark.parametrize("unknown", [[], ["probability"], ["probability", "max_inliers", "score"]])
 def test_one_card_a_query(unknown: list[str]) -> None:
     table = CANDIDATES.assign(**dict.fromkeys(unknown, np.nan))
-    assert chosen_rows(table).tolist() == (
-        [True, False, True, False] if len(unknown) == 3 else [False, True, True, False]
-    )
+    assert chosen_rows(table).tolist() == [False, True, True, False]
     assert card_places(CANDIDATES, [1, 2]).tolist() == [1, 1, 2, 1]
+
+
+def test_a_confirmed_candidate_is_shown_before_a_more_probable_one() -> None:
+    table = CANDIDATES.assign(probability=[0.95, 0.9, 0.1, np.nan])
+    assert chosen_rows(table).tolist() == [False, True, True, False]
+    table = table.assign(verdict="wrong")
+    assert chosen_rows(table).tolist() == [True, False, True, False]
 
 
 def test_a_card_names_the_other_candidates_and_the_best_images() -> None:
@@ -49,10 +54,12 @@ def test_a_card_names_the_other_candidates_and_the_best_images() -> None:
     evidence = QueryEvidence.of(tuple(ImageEvidence(f"image{number}", 60, number, 0.5) for number in range(9)))
     card = maker.make(1, 1, evidence)
     assert maker.key(1) == ("a", 2)
-    assert [(one.name, one.score, one.max_inliers) for one in card.others] == [
-        ("arch⟨U+202E⟩", 0.9, 6.0),
-        ("landmark 3", 0.7, None),
+    assert [(one.name, one.score, one.max_inliers, one.kept) for one in card.others] == [
+        ("arch⟨U+202E⟩", 0.9, 6.0, False),
+        ("landmark 3", 0.7, None, False),
     ]
+    assert card.shown.kept
+    assert not maker.make(2, 2, evidence).shown.kept, "there is nothing to choose from"
     assert [image.image_id for image in card.images] == [f"image{number}" for number in range(8, 2, -1)]
     assert (card.more_images, card.more_others) == (3, 0)
     assert card.reason == "R."

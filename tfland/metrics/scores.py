@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from delf_verify.decision import Verdict
+from delf_verify.reranking import rerank
 from tfland.metrics.classification import class_scores
 from tfland.metrics.gap import Truth, average_precision, gap, kaggle_order, relevance
 from tfland.metrics.judged import Judged, Predictions, judge
@@ -99,22 +100,27 @@ def score_verified(verified: pd.DataFrame, truth: Truth, *, ignored: frozenset[s
     """Returns GAP before and after verification and what the rule rejected and kept.
 
     `distractors_rejected` is the share of predictions for distractor queries that were dropped, `true_kept` the share
-    of right predictions that were not.
+    of right predictions that were not. Of several candidates a query the one with the highest score is the prediction
+    before, and the one that re-ranking keeps is the prediction after.
 
     Args:
         verified: the table of verified.csv.
         truth: for every query the landmarks it shows.
         ignored: queries of the solution that are not scored.
     """
-    before, after = (predictions_of(table, truth, ignored=ignored) for table in (verified, kept(verified)))
+    before, after = (predictions_of(table, truth, ignored=ignored) for table in (_best(verified), rerank(verified)))
     right = relevance(before.ids, before.landmark_ids, truth)
-    stays = np.isin(before.ids.astype(str), after.ids.astype(str))
+    left = set(zip(after.ids.tolist(), after.landmark_ids.tolist(), strict=True))
+    keeps = np.array(
+        [pair in left for pair in zip(before.ids.tolist(), before.landmark_ids.tolist(), strict=True)], bool
+    )
+    answered = np.isin(before.ids.astype(str), after.ids.astype(str))
     shows = np.array([bool(truth[query]) for query in before.ids.tolist()], dtype=bool)
     return {
         "gap_classifier": gap(before.ids, before.landmark_ids, before.scores, truth),
         "gap_verified": gap(after.ids, after.landmark_ids, after.scores, truth),
-        "distractors_rejected": _share(~stays[~shows]),
-        "true_kept": _share(stays[right]),
+        "distractors_rejected": _share(~answered[~shows]),
+        "true_kept": _share(keeps[right]),
         "self_verified_gap": self_verified_gap(verified),
     }
 
@@ -123,9 +129,11 @@ def self_verified_gap(verified: pd.DataFrame) -> float:
     """Returns the GAP of seed 003 (section 3.1), in which the verifier's verdict stands in for the missing labels.
 
     rel(i) is 1 where the verdict is `confirmed`; predictions judged distractors are left out, and M counts the
-    rest. It says how sure the verifier is of itself, not how right anybody is: 0 where nothing is left.
+    rest. It says how sure the verifier is of itself, not how right anybody is: 0 where nothing is left. Of several
+    candidates a query the one counts that re-ranking keeps, or else the one with the highest score.
     """
-    rows = verified[verified["verdict"] != str(Verdict.DISTRACTOR)]
+    rows = pd.concat([rerank(verified), _best(verified)]).drop_duplicates(schema.ID)
+    rows = rows[rows["verdict"] != str(Verdict.DISTRACTOR)]
     rows = rows[rows[schema.LANDMARK] != schema.NO_LANDMARK_LABEL]
     if rows.empty:
         return 0.0
@@ -133,6 +141,12 @@ def self_verified_gap(verified: pd.DataFrame) -> float:
     order = kaggle_order(ids, marks, rows[schema.SCORE].to_numpy(np.float64))
     confirmed = (rows["verdict"] == str(Verdict.CONFIRMED)).to_numpy()
     return average_precision(confirmed[order], len(rows))
+
+
+def _best(verified: pd.DataFrame) -> pd.DataFrame:
+    """Every query's row with the highest score; of equals the smaller landmark."""
+    order = verified.sort_values([schema.SCORE, schema.LANDMARK], ascending=[False, True], kind="stable")
+    return order.drop_duplicates(schema.ID).sort_index()
 
 
 def _ranked_figures(judged: Judged) -> dict[str, float]:

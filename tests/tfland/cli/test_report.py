@@ -30,7 +30,7 @@ def test_with_the_truth_and_names(
     page = Path(capsys.readouterr().out.strip())
     text = page.read_text()
     assert page == verified_folder / "report" / "index.html"
-    assert "GAP after verification" in text and "truth: right" in text
+    assert "GAP before and after verification" in text and "truth: right" in text
     assert "&lt;b&gt;tower" in text and "<b>tower" not in text
 
 

@@ -72,6 +72,23 @@ def test_self_verified_gap_of_nothing(tmp_path: Path) -> None:
     assert self_verified_gap(read_verified(tmp_path).iloc[1:2]) == 0.0
 
 
+def test_of_candidates_the_best_is_the_prediction_before_and_the_kept_one_after(tmp_path: Path) -> None:
+    _, solution, verified = write(tmp_path)
+    header = VERIFIED.splitlines()[0]
+    rows = (
+        "a,9,0.9,wrong,6,6,0.2,0.1,,2,x,",
+        "a,1,0.3,confirmed,30,9,0.8,0.5,,2,x,",
+        "b,1,0.8,distractor,1,1,0,0,,2,x,",
+        "b,2,0.1,distractor,1,1,0,0,,2,x,",
+    )
+    verified.write_text("\n".join([header, *rows]) + "\n")
+    scores = score_files(None, solution, tmp_path)
+    assert scores["gap_classifier"] == 0.0
+    assert scores["gap_verified"] == pytest.approx(1 / 3)  # a, now right; M = a, c, d
+    assert scores["distractors_rejected"] == 1.0
+    assert scores["self_verified_gap"] == 1.0
+
+
 def test_the_parts_of_a_solution(tmp_path: Path) -> None:
     predictions, solution, _ = write(tmp_path)
     scores = score_files(predictions, solution, None)
