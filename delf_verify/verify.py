@@ -18,6 +18,7 @@ from delf_verify.extract import load_extractor
 from delf_verify.feature_job import extract_missing
 from delf_verify.feature_store import FeatureStore
 from delf_verify.features import Extractor
+from delf_verify.photograph_sizes import check_sizes
 from delf_verify.reranking import submission_cells
 from delf_verify.sources import PhotographSource
 from delf_verify.verify_job import ROLES, VerifyJob
@@ -80,8 +81,8 @@ def verify_batch(
     that cannot be read. A query in which no features are found was compared: it has 0 inliers.
 
     Killed and called again it goes on; called again with other thresholds it decides anew from the same evidence
-    (unless that depends on the thresholds, see `VerifyConfig.stop_early`). Features are kept by image id: if a
-    photograph is replaced by another one, use a new folder.
+    (unless that depends on the thresholds, see `VerifyConfig.stop_early`). Features are kept by image id; a photograph
+    that was replaced since is an error, see `delf_verify.photograph_sizes`.
 
     Args:
         predictions: columns id, landmark_id (-1: no prediction) and score; several landmarks a query are allowed,
@@ -101,8 +102,8 @@ def verify_batch(
         Columns as in `verified_files.VERIFIED_COLUMNS`, in the order of the predictions.
 
     Raises:
-        ValueError: a column is missing, a prediction is repeated, or the features or thresholds of another extractor
-            are in the way.
+        ValueError: a column is missing, a prediction is repeated, the features or thresholds of another extractor
+            are in the way, or a photograph was replaced since its features were stored.
         OSError: a folder cannot be read or written, or another process is verifying into it.
         RuntimeError: a worker process died.
     """
@@ -141,7 +142,7 @@ def extract(
     """Extracts what the feature stores lack and notes which photographs cannot be read.
 
     Args:
-        job: its `refused` is filled.
+        job: its `refused` and `sizes` are filled.
         photographs: of the queries and of the index.
         features: what `extractor` was loaded from.
         extractor: makes the features.
@@ -158,6 +159,7 @@ def extract(
                 workers=workers,
                 what=role,
             )
+        job.sizes[role] = check_sizes(job.wanted(role), given.source, store)
 
 
 def gather(job: VerifyJob, workers: int, machines: Machines | None = None) -> None:

@@ -18,6 +18,7 @@ from delf_verify.config import VerifyConfig
 from delf_verify.decision import Verdict, decide_table, probabilities
 from delf_verify.evidence import QueryEvidence, QuerySummary
 from delf_verify.evidence_rows import DECIMALS, Key, sum_up
+from delf_verify.photograph_sizes import sizes_digest
 from delf_verify.reasons import explain
 from tfrecords_builder.images import ImageRefused
 from tfrecords_builder.schema import ID, LANDMARK, NO_LANDMARK_ID, REASON, SCORE
@@ -40,6 +41,7 @@ class VerifyJob:
         out_dir: for the results.
         refused: role -> id -> why a photograph cannot be read; known once features were extracted, and the steps
             below need it.
+        sizes: role -> id -> bytes of a photograph, where known; likewise.
     """
 
     predictions: pd.DataFrame
@@ -49,6 +51,7 @@ class VerifyJob:
     config: VerifyConfig
     out_dir: Path
     refused: dict[str, dict[str, ImageRefused]] = field(default_factory=dict)
+    sizes: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @cached_property
     def comparable(self) -> pd.DataFrame:
@@ -72,7 +75,9 @@ class VerifyJob:
     @cached_property
     def evidence_fingerprint(self) -> str:
         """Of everything that the counted inliers depend on."""
-        content = [_VERSION, self.fingerprint, self.config.evidence_settings(), plan_digest(self.plan)]
+        # The same id may stand for another photograph, whose features were made anew.
+        sizes = {role: sizes_digest(by_id) for role, by_id in self.sizes.items()}
+        content = [_VERSION, self.fingerprint, self.config.evidence_settings(), plan_digest(self.plan), sizes]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property

@@ -300,6 +300,17 @@ def test_a_mended_photograph_is_tried_again(own_world: SimpleNamespace, finished
     assert (tmp_path / "out" / "verified.csv").read_bytes() == (finished / "verified.csv").read_bytes()
 
 
+def test_a_photograph_that_was_replaced_is_not_verified_by_its_old_features(
+    own_world: SimpleNamespace, tmp_path: Path
+) -> None:
+    run(own_world, tmp_path / "out")
+    shutil.copy(own_world.queries / "query20x0.jpg", own_world.queries / "query10x0.jpg")
+    with pytest.raises(ValueError, match=r"photograph 'query10x0' in .* was replaced\. Delete .*features.queries"):
+        run(own_world, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "features" / "queries")
+    assert run(own_world, tmp_path / "out").set_index("id").loc["query10x0", "verdict"] == "distractor"
+
+
 def test_a_query_is_not_compared_with_itself(verify_world: SimpleNamespace, tmp_path: Path) -> None:
     index = read_photographs(verify_world.index_csv)
     own = SimpleNamespace(**vars(verify_world) | {"queries": verify_world.index})
