@@ -1,15 +1,13 @@
 """Matches many pairs whose features lie in a store: in parallel, and resumable by parts.
 
-Beside the features, NAME being a hash of the pairs and of everything that their scores depend on:
-
-    parts-NAME/000000.csv   matches,inliers,spread of the first pairs, and so on, while the work goes on
-    scores-NAME.csv         all of them, once it is finished; the parts are then removed
+While the work goes on, `parts-NAME/000000.csv` beside the features holds matches,inliers,spread of the first pairs, and
+so on, NAME being a hash of the pairs and settings. At the end the parts are removed: scores that a later run finds can
+hardly be those of an older version of this program.
 """
 
 import csv
 import hashlib
 import json
-import logging
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -31,8 +29,6 @@ _VERSION = 1
 # A part is the unit of work and of resuming: about a second of it.
 _PAIRS_PER_PART = 32
 
-logger = logging.getLogger(__name__)
-
 
 class PairScore(NamedTuple):
     """How two photographs match; see `delf_verify.evidence.ImageEvidence`."""
@@ -52,22 +48,21 @@ def match_stored(pairs: Sequence[Pair], store: FeatureStore, config: VerifyConfi
 
     Args:
         pairs: image ids.
-        store: holds all of them; receives the scores, too, so that finished work is not done again.
+        store: holds all of them; its folder keeps finished parts until all are finished.
         config: matching and geometry.
         workers: processes; the scores do not depend on them.
 
     Raises:
-        ValueError: the store, or a file of scores in it, is damaged.
+        ValueError: the store or a part is damaged.
         OSError: the store's folder cannot be written.
         RuntimeError: a worker process died.
     """
     content = json.dumps([_VERSION, store.fingerprint, config.evidence_settings(), list(pairs)], sort_keys=True)
     name = hashlib.sha256(content.encode()).hexdigest()[:16]
-    finished, parts = store.folder / f"scores-{name}.csv", store.folder / f"parts-{name}"
-    _forget(store.folder, but=(finished, parts))
-    if finished.exists():
-        logger.info("match: all %d pairs were matched before", len(pairs))
-        return _read(finished, len(pairs))
+    parts = store.folder / f"parts-{name}"
+    for old in store.folder.glob("parts-*"):
+        if old != parts:
+            shutil.rmtree(old)
     chunks = [pairs[start : start + _PAIRS_PER_PART] for start in range(0, len(pairs), _PAIRS_PER_PART)]
     files = [parts / f"{number:06d}.csv" for number in range(len(chunks))]
     waiting = [number for number, file in enumerate(files) if not file.exists()]
@@ -79,8 +74,8 @@ def match_stored(pairs: Sequence[Pair], store: FeatureStore, config: VerifyConfi
                 _write(files[number], scores)
                 bar.advance(len(scores))
     scores = [score for file, chunk in zip(files, chunks, strict=True) for score in _read(file, len(chunk))]
-    _write(finished, scores)
-    shutil.rmtree(parts, ignore_errors=True)
+    if parts.exists():
+        shutil.rmtree(parts)
     return scores
 
 
@@ -124,10 +119,3 @@ def _read(path: Path, count: int) -> list[PairScore]:
     except (ValueError, IndexError) as error:
         raise ValueError(f"{path} is damaged ({error}); delete it and run again") from error
     return scores
-
-
-def _forget(folder: Path, *, but: tuple[Path, Path]) -> None:
-    """Removes the scores and parts of other pairs or settings."""
-    for old in (*folder.glob("scores-*.csv"), *folder.glob("parts-*")):
-        if old not in but:
-            shutil.rmtree(old) if old.is_dir() else old.unlink()

@@ -31,60 +31,61 @@ def test_scores_are_those_of_each_pair_alone(store: FeatureStore) -> None:
     assert scores[PAIRS.index(("b", "a"))].inliers == 20
 
 
-def test_finished_scores_are_read_again(store: FeatureStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = match_stored(PAIRS, store, CONFIG, workers=1)
-    assert len(list(store.folder.glob("scores-*.csv"))) == 1
-    assert not list(store.folder.glob("parts-*"))
-    monkeypatch.setattr(pair_job, "ordered_map", None)
-    assert match_stored(PAIRS, store, CONFIG, workers=1) == first
-
-
-def test_other_pairs_or_settings_are_matched_anew(store: FeatureStore) -> None:
-    match_stored(PAIRS, store, CONFIG, workers=1)
-    kept = set(store.folder.glob("scores-*.csv"))
-    match_stored(PAIRS, store, default_config("sift"), workers=1)
-    assert match_stored(PAIRS[:1], store, CONFIG, workers=1) == match_stored(PAIRS, store, CONFIG, workers=1)[:1]
-    assert set(store.folder.glob("scores-*.csv")) == kept
-
-
-def test_a_killed_run_goes_on_with_the_next_part(store: FeatureStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = match_stored(PAIRS, store, CONFIG, workers=1)
-    (finished,) = store.folder.glob("scores-*.csv")
-    whole = finished.read_bytes()
-    finished.unlink()
-    done: list[int] = []
+@pytest.fixture
+def kill_after(monkeypatch: pytest.MonkeyPatch):
+    """A function: the next run is killed after so many parts; and the parts that were worked on since."""
     real = pair_job._Work.__call__
+    done: list[int] = []
 
-    def killed_in_the_second(self, pairs):
-        if len(done) == 1:
-            raise KeyboardInterrupt
-        done.append(len(pairs))
-        return real(self, pairs)
+    def prepare(count: int) -> list[int]:
+        def call(self, pairs):
+            if len(done) == count:
+                raise KeyboardInterrupt
+            done.append(len(pairs))
+            return real(self, pairs)
 
-    monkeypatch.setattr(pair_job._Work, "__call__", killed_in_the_second)
+        done.clear()
+        monkeypatch.setattr(pair_job._Work, "__call__", call)
+        return done
+
+    return prepare
+
+
+def test_a_killed_run_goes_on_with_the_next_part(store: FeatureStore, kill_after) -> None:
+    expected = match_stored(PAIRS, store, CONFIG, workers=1)
+    kill_after(1)
     with pytest.raises(KeyboardInterrupt):
         match_stored(PAIRS, store, CONFIG, workers=1)
-    done[:] = [0, 0]
+    assert len(list(store.folder.glob("parts-*/*.csv"))) == 1
+    done = kill_after(99)
     assert match_stored(PAIRS, store, CONFIG, workers=1) == expected
-    assert done == [0, 0, 32, 8]
-    assert finished.read_bytes() == whole
+    assert done == [32, 8]
+    assert not list(store.folder.glob("parts-*"))
+
+
+def test_parts_of_other_pairs_or_settings_are_removed(store: FeatureStore, kill_after) -> None:
+    for pairs, config in ((PAIRS, CONFIG), (PAIRS[1:], CONFIG), (PAIRS, default_config("sift"))):
+        kill_after(1)
+        with pytest.raises(KeyboardInterrupt):
+            match_stored(pairs, store, config, workers=1)
+        assert len(list(store.folder.glob("parts-*/*.csv"))) == 1
+
+
+@pytest.mark.parametrize("content", ["1,2,0.5\n", "1,2\n" * 32, "1,2,x\n" * 32])
+def test_damaged_parts_are_told(store: FeatureStore, kill_after, content: str) -> None:
+    kill_after(1)
+    with pytest.raises(KeyboardInterrupt):
+        match_stored(PAIRS, store, CONFIG, workers=1)
+    (part,) = store.folder.glob("parts-*/*.csv")
+    part.write_text(content)
+    kill_after(99)
+    with pytest.raises(ValueError, match=r"000000\.csv is damaged .* delete it and run again"):
+        match_stored(PAIRS, store, CONFIG, workers=1)
 
 
 @pytest.mark.slow
 def test_workers_do_not_matter(store: FeatureStore) -> None:
-    one = match_stored(PAIRS, store, CONFIG, workers=1)
-    for file in store.folder.glob("scores-*.csv"):
-        file.unlink()
-    assert match_stored(PAIRS, store, CONFIG, workers=2) == one
-
-
-@pytest.mark.parametrize("content", ["1,2,0.5\n", "1,2\n" * 72, "1,2,x\n" * 72])
-def test_damaged_scores_are_told(store: FeatureStore, content: str) -> None:
-    match_stored(PAIRS, store, CONFIG, workers=1)
-    (finished,) = store.folder.glob("scores-*.csv")
-    finished.write_text(content)
-    with pytest.raises(ValueError, match=r"scores-.*csv is damaged .* delete it and run again"):
-        match_stored(PAIRS, store, CONFIG, workers=1)
+    assert match_stored(PAIRS, store, CONFIG, workers=2) == match_stored(PAIRS, store, CONFIG, workers=1)
 
 
 def test_no_pairs(store: FeatureStore) -> None:
