@@ -8,7 +8,7 @@ import json
 import re
 from pathlib import Path
 
-from delf_verify import delf_folder, feature_store, pair_files
+from delf_verify import delf_folder, feature_store, pair_files, photograph_sizes, reranking, verified_files
 from delf_verify.features import LocalFeatures
 from tfland.recognition import embed_parts, embedding_files
 from tfrecords_builder import build_state, manifest, schema
@@ -201,6 +201,20 @@ def features_section() -> list[str]:
     ]
 
 
+def verification_section() -> list[str]:
+    """Returns the section on the folder of `tfland verify`."""
+    return [
+        "## Verification",
+        "",
+        inspect.getdoc(verified_files) or "",
+        "",
+        inspect.getdoc(reranking) or "",
+        "",
+        inspect.getdoc(photograph_sizes) or "",
+        "",
+    ]
+
+
 def embeddings_section() -> list[str]:
     """Returns the section on embeddings and indexes, and on what lets `tfland embed` go on."""
     about = [(f"`{name}`", meaning) for name, meaning in attributes(embedding_files.About).items()]
@@ -238,6 +252,7 @@ def page() -> str:
         state_section(),
         others_section(),
         features_section(),
+        verification_section(),
         embeddings_section(),
     ]
     return "\n".join(line for part in parts for line in part).rstrip() + "\n"
