@@ -13,6 +13,7 @@ _BACKGROUND = (255, 255, 255)
 _KEYPOINT = (205, 210, 218)
 # OpenCV draws at whole pixels unless it is given this many fractional bits.
 _SHIFT = 3
+_MAX_LINES = 60
 
 
 def draw_matches(
@@ -27,7 +28,8 @@ def draw_matches(
 ) -> Image:
     """Two photographs side by side, their putative matches as grey dots, the inliers joined by coloured lines.
 
-    Lines take their colour from the height in the query, so that neighbours can be told from crossings.
+    Lines take their colour from the height in the query, so that neighbours can be told from crossings. Every inlier
+    has its dots; of many inliers only some have lines, evenly from top to bottom, or the photographs would be hidden.
 
     Args:
         query: [H1, W1, 3] uint8 RGB.
@@ -59,12 +61,13 @@ def draw_matches(
     order = np.argsort(left_points[inlier_mask][:, 0], kind="stable")
     pairs = list(zip(left_points[inlier_mask][order], right_points[inlier_mask][order], strict=True))
     colours = [_colour(start[0] / height) for start, _ in pairs]
-    for (start, end), colour in zip(pairs, colours, strict=True):
-        _line(canvas, start, end, colour)
+    for place in np.unique(np.linspace(0, max(len(pairs) - 1, 0), _MAX_LINES).round().astype(int))[: len(pairs)]:
+        _line(canvas, *pairs[place], colours[place])
+    radius = 3 if len(pairs) <= _MAX_LINES else 2
     for (start, end), colour in zip(pairs, colours, strict=True):
         for y, x in (start, end):
-            _dot(canvas, y, x, 5, (255, 255, 255))
-            _dot(canvas, y, x, 3, colour)
+            _dot(canvas, y, x, 2 * radius - 1, (255, 255, 255))
+            _dot(canvas, y, x, radius, colour)
     return canvas
 
 

@@ -21,6 +21,17 @@ def test_lines_join_the_inliers_and_only_them() -> None:
     assert (drawn[60, 122:130] == 255).all()
 
 
+def test_of_many_inliers_some_have_lines_and_all_have_dots() -> None:
+    points = np.stack([np.linspace(5, 1595, 200), np.full(200, 50.0)], axis=1)
+    drawn = draw_matches(photograph(1600, 99), photograph(1600, 99), points, points, np.ones(200, bool), height=1600)
+    gap = (drawn[:, 102:108] < 250).any(axis=(1, 2))
+    lines = np.flatnonzero(np.diff(gap.astype(int)) == 1)
+    assert len(lines) == 60 and lines[0] < 8 and lines[-1] > 1585
+    # The photograph is one grey: what has a colour is drawn.
+    column = drawn[:, 50].astype(int)
+    assert all((column[round(y)] != 40).any() for y, _ in points)
+
+
 def test_any_shapes_fit_beside_each_other() -> None:
     drawn = draw_matches(photograph(50, 900), photograph(900, 50), POINTS, POINTS, np.ones(2, bool), height=200)
     assert drawn.shape[0] == 200
