@@ -4,6 +4,9 @@ import pytest
 from delf_verify import neighbors
 from delf_verify.neighbors import DescriptorIndex
 
+# Of "keras", which takes seconds to load, test_neighbors_keras.py sees that it gives what "exact" does.
+ENGINES = ("exact", "kdtree")
+
 
 def slow_neighbors(queries, descriptors, count, limit):
     """The definition, one query and one descriptor at a time, in float64."""
@@ -17,7 +20,7 @@ def slow_neighbors(queries, descriptors, count, limit):
     return distances, rows
 
 
-@pytest.mark.parametrize("engine", ["exact", "kdtree"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("count", "limit"), [(1, None), (2, None), (10, None), (10, 1.1), (1, 0.9), (60, None)])
 def test_against_the_definition(make_features, engine: str, count: int, limit: float | None) -> None:
     queries, index = make_features(40, 8, seed=1).descriptors, make_features(50, 8, seed=2).descriptors
@@ -49,6 +52,29 @@ def test_equal_distances_come_in_the_order_of_rows(make_features) -> None:
         np.testing.assert_array_equal(distances, np.zeros((20, 5)))
 
 
+@pytest.mark.parametrize("kind", ["lattice", "duplicates", "all_equal", "zeros", "tiny"])
+@pytest.mark.parametrize("limit", [None, 1.0, 2.0])
+def test_the_distances_of_the_kd_tree_where_many_are_equal(kind: str, limit: float | None) -> None:
+    """Which of equally near rows are named is free to the tree; how far they are is not, and ours are the first."""
+    rng = np.random.default_rng(0)
+    rows = {
+        # Whole numbers: the limits 1 and 2 are distances that occur often.
+        "lattice": rng.integers(0, 3, (700, 6)),
+        "duplicates": np.repeat(rng.normal(size=(11, 40)) / 4, 60, axis=0),
+        "all_equal": np.ones((300, 8)),
+        "zeros": np.zeros((40, 3)),
+        "tiny": rng.normal(size=(3, 2)) * 1e-20,
+    }[kind].astype(np.float32)
+    index, queries = DescriptorIndex(rows), rng.permutation(rows)[:50]
+    distances, found = index.neighbors(queries, 7, limit, "exact")
+    expected, _ = index.neighbors(queries, 7, limit, "kdtree")
+    np.testing.assert_allclose(distances, expected, rtol=1e-6, atol=1e-12)
+    assert (found == slow_neighbors(queries, rows, 7, np.inf if limit is None else limit)[1]).all()
+    for query_block, index_block in ((1, 700), (50, 1), (7, 64)):
+        other = neighbors.search_exact(index, queries, 7, np.inf if limit is None else limit, query_block, index_block)
+        np.testing.assert_array_equal(other[1], found)
+
+
 def test_cancellation_does_not_change_the_neighbors() -> None:
     """Far from the origin |q|² - 2 q·x + |x|² in float32 is all rounding: the differences decide."""
     rng = np.random.default_rng(0)
@@ -62,7 +88,7 @@ def test_cancellation_does_not_change_the_neighbors() -> None:
 
 def test_the_limit_is_included() -> None:
     index = DescriptorIndex(np.array([[3, 4], [0, 6]], np.float32))
-    for engine in neighbors.ENGINES:
+    for engine in ENGINES:
         distances, rows = index.neighbors(np.zeros((1, 2), np.float32), 2, 5.0, engine)
         assert distances.tolist() == [[5.0, np.inf]]
         assert rows.tolist() == [[0, -1]]
@@ -74,7 +100,7 @@ def test_a_huge_limit_is_no_limit(make_features) -> None:
     np.testing.assert_array_equal(far[1], index.neighbors(make_features(5).descriptors, 3, None, "exact")[1])
 
 
-@pytest.mark.parametrize("engine", sorted(neighbors.ENGINES))
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("num_queries", "num_index"), [(0, 5), (5, 0), (0, 0), (1, 1)])
 def test_few_or_none(make_features, engine: str, num_queries: int, num_index: int) -> None:
     index = DescriptorIndex(make_features(num_index).descriptors)

@@ -87,7 +87,7 @@ def features(count, size):
     rows = rng.normal(size=(count, size)).astype(np.float32)
     return LocalFeatures(rng.random((count, 2)), rows, rng.random(count), rng.random(count))
 
-for queries, descriptors in ((300, 5000), (5, 1), (1, 3)):
+for queries, descriptors in ((300, 5000), (5, 1), (1, 3), (0, 4), (4, 0)):
     index, wanted = DescriptorIndex(features(descriptors, 40).descriptors), features(queries, 40).descriptors
     for count, limit in ((10, None), (2, None), (10, 7.0)):
         for engine in ("exact", "kdtree"):
@@ -95,10 +95,14 @@ for queries, descriptors in ((300, 5000), (5, 1), (1, 3)):
                 index.neighbors(wanted, count, limit, "keras"), index.neighbors(wanted, count, limit, engine)
             ):
                 np.testing.assert_allclose(ours, theirs, rtol=1e-6)
-    for ours, theirs in zip(
-        search_keras(index, wanted, 4, np.inf, 64, 1000), index.neighbors(wanted, 4, None, "exact")
-    ):
-        np.testing.assert_array_equal(ours, theirs)
+    if len(wanted) and len(index):
+        for ours, theirs in zip(
+            search_keras(index, wanted, 4, np.inf, 64, 1000), index.neighbors(wanted, 4, None, "exact")
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+places = DescriptorIndex(np.array([[3, 4], [0, 6]], np.float32))
+distances, rows = places.neighbors(np.zeros((1, 2), np.float32), 2, 5.0, "keras")
+assert (distances.tolist(), rows.tolist()) == ([[5.0, np.inf]], [[0, -1]]), "the limit is included"
 a, b = features(200, 8), features(230, 8)
 for ratio in (None, 0.9):
     ours, theirs = (match_pair(a, b, MatchingConfig(engine=e, max_distance=None, ratio=ratio, mutual=True))
