@@ -119,7 +119,8 @@ class SavedModelExtractor:
 
         Returns:
             At most `config.max_features` features; none where a side is below 10 pixels or no attention reaches the
-            threshold. Scores are attentions; scales are the inverse of the pyramid's, as in the authors' files.
+            threshold. Scores are attentions; scales are the inverse of the pyramid's, as in the authors' files, times
+            how much larger the photograph is than what it was reduced to: sizes in its pixels.
 
         Raises:
             ValueError: the array is no RGB image, or the model puts out something that is not finite.
@@ -137,7 +138,7 @@ class SavedModelExtractor:
             locations_yx=((centres + 0.5) * ratio - 0.5).astype(np.float32),
             descriptors=normalize(found.descriptors) if self._pca is None else self._pca.project(found.descriptors),
             scores=found.scores,
-            scales=found.scales,
+            scales=(found.scales * np.sqrt(ratio.prod())).astype(np.float32),
         )
 
     def _dimension(self) -> int:

@@ -8,11 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from delf_verify.cli import app
 from delf_verify.datum_io import encode_datum
 from delf_verify.extract import load_extractor
 from delf_verify.features import Extractor
 from delf_verify.pca import normalize
 from delf_verify.saved_model import SavedModelConfig, SavedModelExtractor
+from tfrecords_builder.terminal import run_app
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 CELL, DEPTH = 16, 6
@@ -187,7 +189,19 @@ def test_locations_are_in_the_pixels_of_the_photograph(models: SimpleNamespace, 
     extractor = SavedModelExtractor(settings(folder, "max_side: 96\n"))
     one, other = extractor.extract(small), extractor.extract(large)
     np.testing.assert_allclose(other.locations_yx, one.locations_yx * 2 + 0.5, atol=1e-4)
+    np.testing.assert_allclose(other.scales, one.scales * 2, rtol=1e-6)
     np.testing.assert_array_equal(other.descriptors, one.descriptors)
+
+
+def test_pairs_are_matched_with_it(models: SimpleNamespace, verify_world: SimpleNamespace, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("a,b\nindex/index10x0.jpg,index/index10x0.jpg\nindex/index10x0.jpg,index/index20x0.jpg\n")
+    options = ["--images", str(verify_world.root), "--out", str(tmp_path / "scores.csv")]
+    spec = f"savedmodel:{models.delg}"
+    assert run_app(app, ["match", "--pairs", str(pairs), *options, "--features", spec, "--workers", "2"]) == 0
+    same, other = (line.split(",") for line in (tmp_path / "scores.csv").read_text().splitlines()[1:])
+    assert int(same[3]) > 20 > int(other[3])
+    assert same[4] == ""
 
 
 def test_small_and_bad_images(models: SimpleNamespace) -> None:
@@ -322,9 +336,10 @@ def test_the_real_graph(real_delf: Path, real_data: Path) -> None:
     # Maps of 3 x 4 and 6 x 8 features: images of 86 x 125 and 171 x 250 pixels at a stride of 32.
     assert features.descriptors.shape == (12 + 48, 40)
     np.testing.assert_allclose(np.linalg.norm(features.descriptors, axis=1), 1, atol=1e-5)
-    assert set(np.round(features.scales, 4)) <= {2.0, 4.0}
+    assert set(np.round(features.scales, 4)) == {4.0, 8.0}
+    # The photograph was reduced by half: of its scales, a half is the pyramid's.
     grid = (features.locations_yx + 0.5) / 2 - 0.5
-    steps = grid / (32 * features.scales[:, None])
+    steps = grid / (16 * features.scales[:, None])
     np.testing.assert_allclose(steps, steps.round(), atol=1e-3)
     assert (np.diff(features.scores) <= 0).all()
     # The graph itself, called by hand.
