@@ -5,6 +5,6 @@ from typing import Annotated
 
 import typer
 
-FeaturesOption = Annotated[str, typer.Option(help="sift, or delf:DIR of a trained extractor.")]
+FeaturesOption = Annotated[str, typer.Option(help="sift, sift:oriented, delf:DIR (fitted) or savedmodel:DIR (official).")]
 WorkersOption = Annotated[int, typer.Option(min=1, help="Processes; results do not depend on them.")]
 CPUS = os.cpu_count() or 1
