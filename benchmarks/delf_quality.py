@@ -78,7 +78,16 @@ def training_photographs(data: Path) -> list[Path]:
     return sorted(folder / part / name[0] / name[1] / name[2] / f"{name}.jpg" for part, name in chosen)
 
 
-def train(photographs: Sequence[Path], work: Path, *, start: Path | None, epochs: int, seed: int) -> Path:
+def train(
+    photographs: Sequence[Path],
+    work: Path,
+    *,
+    start: Path | None = None,
+    epochs: int = 4,
+    classes: int = 1200,
+    copies: int = 12,
+    seed: int = 7,
+) -> Path:
     """Patches, shards and both stages; finished parts are not done again. The attention's model_dir."""
     from tfland.config_io import config_from_dict
     from tfland.training import train as run
@@ -88,7 +97,7 @@ def train(photographs: Sequence[Path], work: Path, *, start: Path | None, epochs
 
     patches, shards = work / "patches", work / "shards"
     if not (patches / "train.csv").is_file():
-        write_patches(photographs, patches, classes=1200, copies=12, seed=seed)
+        write_patches(photographs, patches, classes=classes, copies=copies, seed=seed)
     splits = SplitPlan(names=("train", "validation"), fractions=(0.92, 0.08))
     images = patches / "train"
     build_shards(BuildConfig(csv=patches / "train.csv", images=images, out=shards, splits=splits, num_shards=4))
@@ -191,13 +200,16 @@ def judge(network: str, found: dict[str, np.ndarray], pairs: pd.DataFrame) -> Ro
     )
 
 
-def measure(network: str, model: keras.Model, data: Path, pairs: pd.DataFrame) -> Row:
-    """Extracts, searches and judges."""
+def measure(network: str, model: keras.Model, data: Path, pairs: pd.DataFrame, work: Path) -> Row:
+    """Extracts, searches and judges; every setting's inliers of every pair go into a CSV in `work`."""
     names = sorted(set(pairs.a) | set(pairs.b))
     features = dict(zip(names, extract(model, (data / name for name in names)), strict=True))
     fitted_on = extract(model, training_photographs(data)[::EVERY])
     sample = np.concatenate([each.descriptors[:STRONGEST] for each in fitted_on])
-    return judge(network, scores(features, sample, pairs), pairs)
+    found = scores(features, sample, pairs)
+    work.mkdir(parents=True, exist_ok=True)
+    pairs.assign(**found).to_csv(work / f"inliers_{network.replace(', ', '_').replace(' ', '_')}.csv", index=False)
+    return judge(network, found, pairs)
 
 
 def main() -> None:
@@ -227,7 +239,7 @@ def main() -> None:
         else:
             model = untrained(int(network.split()[1].rstrip(",")))
             model = by_norm(model) if network.endswith("norm") else model
-        row = measure(network, model, options.data, pairs)
+        row = measure(network, model, options.data, pairs, options.work)
         rows.append(row)
         print(json.dumps(asdict(row)) if options.json else row, flush=True)
     if not options.json:
