@@ -8,7 +8,7 @@ setup(
     description="Landmark recognition from photographs: shards, training, DELF verification, GAP",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["tfland*", "delf_verify*", "tfrecords_builder*"]),
-    package_data={"delf_verify": ["templates/*"], "tfland.demo": ["demo.yaml"]},
+    package_data={"delf_verify": ["defaults/*", "templates/*"], "tfland.demo": ["demo.yaml"]},
     install_requires=[
         "tensorflow>=2.20,<2.21",
         "keras>=3.15",

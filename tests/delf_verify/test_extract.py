@@ -13,6 +13,7 @@ import pytest
 from delf_verify.extract import DelfConfig, DelfExtractor, fit_extractor, load_extractor
 from delf_verify.features import Extractor
 from delf_verify.model import attention_stage, build_delf, extraction_model
+from delf_verify.sift import RootSift, SiftConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = DelfConfig(scales=(0.5, 1.0), max_features=60, pca_size=4, min_side=16)
@@ -125,11 +126,12 @@ def test_refuses_a_sample_that_is_too_small(tmp_path: Path) -> None:
 def test_loads_by_name(folder: Path) -> None:
     assert load_extractor(f"delf:{folder}").fingerprint == DelfExtractor.load(folder).fingerprint
     assert load_extractor("sift").fingerprint.startswith("rootsift")
+    assert load_extractor("sift:oriented").fingerprint == RootSift(SiftConfig(upright=False)).fingerprint
 
 
 @pytest.mark.parametrize("spec", ["surf", "delf", "delf:", "", "sift:1"])
 def test_refuses_an_unknown_name(spec: str) -> None:
-    with pytest.raises(ValueError, match=f"unknown features '{spec}'; give 'sift', or 'delf:DIR'"):
+    with pytest.raises(ValueError, match=f"unknown features '{spec}'; give 'sift', 'sift:oriented', 'delf:DIR'"):
         load_extractor(spec)
 
 
