@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from delf_verify.tuning import TuningResult
 
 _TRUE, _FALSE, _THRESHOLD, _OBJECTIVE, _PRECISION = "#1a7f5a", "#c2452d", "#30343b", "#2f5fa8", "#b8860b"
-_BARS, _WHOLE = 24, 12
+_BARS, _WHOLE, _LINEAR = 24, 12, 30
 _TICKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 
 
@@ -65,11 +65,12 @@ def threshold_sweeps(result: TuningResult) -> bytes:
             names.setdefault(name or result.all_kept.name, line)
         axes.axvline(chosen, color=_THRESHOLD, linestyle="--", linewidth=1)
         axes.set(xlabel=label, ylim=(0, 1.03))
-        _scale(axes, cuts, chosen)
+        _scale(axes, cuts)
         axes.set_title(f"chosen {chosen:.4g}{decides}", fontsize=10, loc="left", color=_THRESHOLD)
     for axes in panels[len(sweeps) :]:
         axes.set_visible(False)
-    figure.legend(names.values(), names.keys(), loc="outside upper left", ncols=6, frameon=False, fontsize=9)
+    columns = 5 if len(names) <= 5 else 3
+    figure.legend(names.values(), names.keys(), loc="outside upper left", ncols=columns, frameon=False, fontsize=9)
     return _png(figure)
 
 
@@ -114,9 +115,9 @@ def _without_empty_precision(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(precision=table["precision"].where(table["num_true"] + table["num_false"] > 0))
 
 
-def _scale(axes: Any, values: NDArray[np.float64], chosen: float) -> None:
-    """A logarithmic axis where the thresholds reach far beyond the chosen one."""
-    if len(values) and values.max() > 20 * max(chosen, 1.0):
+def _scale(axes: Any, values: NDArray[np.float64]) -> None:
+    """Counts that reach far: an axis of log(1 + count), as in the histogram."""
+    if len(values) and values.max() > _LINEAR:
         axes.set_xscale("function", functions=(np.log1p, np.expm1))
         ticks = [tick for tick in _TICKS if tick <= values.max()]
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
