@@ -22,9 +22,7 @@ def match(
     pairs: Annotated[
         Path | None, typer.Option(help="Instead of A and B: a CSV a,b of photographs; a,b,matches,inliers,probability.")
     ] = None,
-    images: Annotated[Path | None, typer.Option(help="Folder of the list's photographs, the CSV's own if absent.")] = (
-        None
-    ),
+    images: Annotated[Path | None, typer.Option(help="Folder that the list's paths must stay within.")] = (None),
     thresholds: Annotated[
         Path | None, typer.Option(help="thresholds.yaml with the list's probabilities; the shipped ones if absent.")
     ] = None,

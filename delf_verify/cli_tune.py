@@ -16,7 +16,7 @@ FoldsOption = Annotated[int, typer.Option(min=2, help="Of the cross-validation."
 def tune(
     pairs: Annotated[Path, typer.Option(help="a,b,same: two photographs and 1 or 0; scene_a,scene_b if known.")],
     out: Annotated[Path, typer.Option(help="thresholds.yaml; tables and plots are written beside it.")],
-    images: Annotated[Path | None, typer.Option(help="Folder of the photographs; the CSV's own if absent.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder that the paths of the pairs must stay within.")] = None,
     features: FeaturesOption = "sift",
     precision: Annotated[float | None, typer.Option(help="Wanted share of same pairs among the accepted.")] = None,
     recall: Annotated[float | None, typer.Option(help="Or: wanted share of same pairs that are accepted.")] = None,
@@ -33,7 +33,7 @@ def tune(
     """
     from delf_verify.config import default_config
     from delf_verify.extract import load_extractor
-    from delf_verify.pair_files import read_labelled_pairs
+    from delf_verify.pair_files import find_root, read_labelled_pairs
     from delf_verify.pair_tuning import pair_sample, read_places, tune_pairs
     from delf_verify.pairs import score_pairs
     from delf_verify.tuning import TuningOptions
@@ -41,10 +41,12 @@ def tune(
 
     options = TuningOptions(rule=rule, method=method, folds=folds, seed=seed)  # type: ignore[arg-type]
     precision = 0.95 if precision is None and recall is None else precision
-    labelled = read_labelled_pairs(pairs)
+    labelled = read_labelled_pairs(pairs, within=images is not None)
+    listed = list(zip(labelled["a"], labelled["b"], strict=True))
     scored, refused = score_pairs(
-        list(zip(labelled["a"], labelled["b"], strict=True)),
-        root=images or pairs.parent,
+        listed,
+        root=images or find_root(pairs, listed),
+        within=images is not None,
         features=features,
         feature_folder=out.with_name(f"{out.stem}_features"),
         config=default_config(features),

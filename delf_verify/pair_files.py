@@ -6,7 +6,7 @@
 """
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -22,30 +22,51 @@ _PROBABILITY_DIGITS = 6
 Pair = tuple[str, str]
 
 
-def read_pairs(path: Path) -> list[Pair]:
-    """The pairs of a CSV with the columns a and b (photographs, relative to one folder), in its order.
+def read_pairs(path: Path, *, within: bool) -> list[Pair]:
+    """The pairs of a CSV with the columns a and b (paths of photographs), in its order.
 
     A pair may occur twice, and both may be one photograph.
 
+    Args:
+        path: of the CSV.
+        within: a path that leads out of the photographs' folder is refused.
+
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no such CSV, or a path leads out of the folder.
+        ValueError: it is no such CSV, or a path is refused.
     """
-    return [(first, second) for _, (first, second) in _rows(path, ["a", "b"])]
+    return [(first, second) for _, (first, second) in _rows(path, ["a", "b"], within)]
 
 
-def read_labelled_pairs(path: Path) -> pd.DataFrame:
-    """The pairs of a CSV with the columns a, b (photographs, relative to one folder) and same (1 or 0).
+def find_root(path: Path, pairs: Iterable[Pair]) -> Path:
+    """The folder that the relative paths of a list start from, where nobody named one.
+
+    That of the CSV; or the working directory, where the first relative path leads to a file from there alone.
+
+    Args:
+        path: of the CSV.
+        pairs: its content.
+    """
+    relative = next((name for pair in pairs for name in pair if not PurePosixPath(name).is_absolute()), "")
+    return Path.cwd() if not (path.parent / relative).exists() and Path(relative).is_file() else path.parent
+
+
+def read_labelled_pairs(path: Path, *, within: bool) -> pd.DataFrame:
+    """The pairs of a CSV with the columns a, b (paths of photographs) and same (1 or 0).
+
+    Args:
+        path: of the CSV.
+        within: a path that leads out of the photographs' folder is refused.
 
     Returns:
         Columns a and b (text) and same (bool).
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: a column is missing, a path leads out of the folder, or `same` is neither 0 nor 1.
+        ValueError: a column is missing, a path is refused, or `same` is neither 0 nor 1.
     """
     rows = []
-    for line, (first, second, same) in _rows(path, ["a", "b", "same"]):
+    for line, (first, second, same) in _rows(path, ["a", "b", "same"], within):
         if same not in ("0", "1"):
             raise ValueError(f"{path}, line {line}: same is {same!r}, expected 1 or 0")
         rows.append((first, second, same == "1"))
@@ -79,7 +100,7 @@ def write_refused(path: Path, refused: Mapping[str, ImageRefused]) -> None:
         writer.writerows((name, refused[name].reason.value, refused[name].detail) for name in sorted(refused))
 
 
-def _rows(path: Path, columns: list[str]) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path, columns: list[str], within: bool) -> Iterator[tuple[int, list[str]]]:
     """Line number and the named columns, the first two of which are paths, of every row."""
     if not path.is_file():
         raise FileNotFoundError(f"no CSV file at {path}")
@@ -97,7 +118,7 @@ def _rows(path: Path, columns: list[str]) -> Iterator[tuple[int, list[str]]]:
                     )
                 cells = [row[place] for place in places]
                 for name in cells[:2]:
-                    _check_path(name, f"{path}, line {reader.line_num}")
+                    _check_path(name, within, f"{path}, line {reader.line_num}")
                 yield reader.line_num, cells
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no CSV file: {error}") from error
@@ -113,7 +134,9 @@ def _places(path: Path, header: list[str], columns: list[str]) -> list[int]:
     return [header.index(column) for column in columns]
 
 
-def _check_path(name: str, where: str) -> None:
+def _check_path(name: str, within: bool, where: str) -> None:
     parts = PurePosixPath(name).parts
-    if not name or "\0" in name or PurePosixPath(name).is_absolute() or ".." in parts or not parts:
+    if "\0" in name or not parts:
+        raise ValueError(f"{where}: {name!r} must be the path of a photograph")
+    if within and (PurePosixPath(name).is_absolute() or ".." in parts):
         raise ValueError(f"{where}: {name!r} must be a path within the photographs' folder")

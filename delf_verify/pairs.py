@@ -16,7 +16,7 @@ from delf_verify.extract import load_extractor
 from delf_verify.feature_job import extract_missing
 from delf_verify.feature_store import FeatureStore, as_stored
 from delf_verify.features import Extractor, LocalFeatures
-from delf_verify.pair_files import Pair, read_pairs, write_refused, write_scores
+from delf_verify.pair_files import Pair, find_root, read_pairs, write_refused, write_scores
 from delf_verify.pair_files import read_labelled_pairs as read_labelled_pairs
 from delf_verify.pair_job import PairScore, match_features, match_stored
 from tfrecords_builder import terminal
@@ -70,14 +70,15 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class _PathSource:
-    """Photographs by their path below a folder."""
+    """Photographs by their path from a folder; `within`: those below it alone."""
 
     root: Path
+    within: bool
 
     def read(self, image_id: str) -> NDArray[np.uint8]:
         path = self.root / image_id
         # Not Path.resolve, which fails on a loop of links.
-        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root)):
+        if self.within and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root)):
             raise ImageRefused(Refusal.OUTSIDE, f"{path} is a link to a file outside {self.root}")
         return read_image(path)
 
@@ -86,6 +87,7 @@ def score_pairs(
     pairs: Sequence[Pair],
     *,
     root: Path,
+    within: bool,
     features: str,
     feature_folder: Path,
     config: VerifyConfig,
@@ -94,8 +96,9 @@ def score_pairs(
     """The matches and inliers of many pairs, and the photographs that were refused.
 
     Args:
-        pairs: paths below `root`; a pair may occur twice, and both may be one photograph.
+        pairs: paths from `root`; a pair may occur twice, and both may be one photograph.
         root: folder of the photographs.
+        within: a link that leads out of `root` is refused.
         features: names the extractor; see `delf_verify.extract.load_extractor`.
         feature_folder: where features and scores are kept, for this run if it is killed and for later ones.
         config: matching and geometry.
@@ -116,7 +119,7 @@ def score_pairs(
         _check_root(feature_folder, root)
         refused = extract_missing(
             [name for pair in pairs for name in pair],
-            source=_PathSource(root),
+            source=_PathSource(root, within),
             store=store,
             features=features,
             extractor=extractor,
@@ -158,7 +161,8 @@ def score_list(
     Args:
         pairs: see `delf_verify.pair_files`.
         out: NAME.csv, its scores.
-        root: folder of the photographs; None: that of `pairs`.
+        root: folder of the photographs, out of which no path may lead. None: a list of one's own files, whose paths may
+            be absolute, or start from the folder of `find_root`.
         features: names the extractor.
         thresholds: what `tfland tune` wrote; its fit for pairs makes the probabilities, which stay empty where it has
             none. None: what is shipped for the extractor.
@@ -169,12 +173,13 @@ def score_list(
         ValueError: the list, the thresholds or `features` are bad, or of different extractors.
         RuntimeError: a worker process died.
     """
-    listed = read_pairs(pairs)
+    listed = read_pairs(pairs, within=root is not None)
     rule = default_thresholds(features) if thresholds is None else load_thresholds(thresholds)
     rule.check_extractor(load_extractor(features).fingerprint)
     table, refused = score_pairs(
         listed,
-        root=root or pairs.parent,
+        root=root or find_root(pairs, listed),
+        within=root is not None,
         features=features,
         feature_folder=out.with_name(f"{out.stem}_features"),
         config=default_config(features),

@@ -32,6 +32,7 @@ def test_many_pairs(verify_world: SimpleNamespace, tmp_path: Path, workers: int)
     table, refused = score_pairs(
         pairs,
         root=verify_world.root,
+        within=True,
         features="sift",
         feature_folder=tmp_path / "features",
         config=default_config("sift"),
@@ -50,6 +51,7 @@ def test_links_that_lead_out_are_refused(verify_world: SimpleNamespace, tmp_path
     table, refused = score_pairs(
         [("out.jpg", "out.jpg")],
         root=tmp_path,
+        within=True,
         features="sift",
         feature_folder=tmp_path / "features",
         config=default_config("sift"),
@@ -62,6 +64,7 @@ def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
     table, refused = score_pairs(
         [("loop.jpg", "loop.jpg")],
         root=tmp_path,
+        within=True,
         features="sift",
         feature_folder=tmp_path / "features",
         config=default_config("sift"),
