@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -54,7 +55,7 @@ def test_labels(tmp_path: Path) -> None:
         ("", "is no CSV file"),
     ],
 )
-def test_bad_pairs(tmp_path: Path, text: str | bytes, message: str, read) -> None:
+def test_bad_pairs(tmp_path: Path, text: str | bytes, message: str, read: Callable[..., object]) -> None:
     with pytest.raises(ValueError, match=message):
         read(written(tmp_path, text), within=True)
 
@@ -65,7 +66,9 @@ def test_a_list_of_ones_own_files_may_name_them_as_one_pleases(tmp_path: Path) -
         read_pairs(written(tmp_path, "a,b\nx,\n"), within=False)
 
 
-def test_relative_paths_start_beside_the_list_or_where_one_works(tmp_path: Path, monkeypatch) -> None:
+def test_relative_paths_start_beside_the_list_or_where_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     beside, work = tmp_path / "beside", tmp_path / "work"
     for folder in (beside, work):
         folder.mkdir()
