@@ -56,7 +56,8 @@ def fit_scaled(
         query: [M, 2] float64, locations (y, x).
         index: [M, 2] float64, their partners.
         scale_ratios: [M] float, size of the index feature / size of the query feature, positive.
-        residual_px: largest residual of an inlier, in pixels of the index image.
+        residual_px: largest residual of an inlier, in pixels of the index image, or of the query where that is larger:
+            a map that shrinks everything would agree with whatever falls on the spot.
         scale_tolerance: largest |log(scale ratio) - log(scale of the map)|.
         max_scale: maps that enlarge or shrink by more are dropped.
         max_stretch: maps whose singular values differ by a larger factor are dropped.
@@ -76,7 +77,7 @@ def fit_scaled(
         maps, valid = _least_squares(query - centre, index, agreeing, seeds.scales, max_stretch)
         valid &= np.abs(_log_scale(maps)) <= np.log(max_scale)
         squares = _squared_residuals(maps, query - centre, index)
-        again = squares <= residual_px**2
+        again = squares <= residual_px**2 * _shrinkage(_log_scale(maps))[:, None]
         again &= np.abs(logs - _log_scale(maps)[:, None]) <= scale_tolerance
         again &= valid[:, None]
         best = _better(best, maps, again, squares)
@@ -134,7 +135,7 @@ def _at_first_sight(
         here, there = query[:, axis].astype(np.float32), index[:, axis].astype(np.float32)
         off = scales * (here - here[proposals, None]) - (there - there[proposals, None])
         squares += off * off
-    near: Mask = squares <= (_FIRST_SIGHT * residual_px) ** 2
+    near: Mask = squares <= (_FIRST_SIGHT * residual_px) ** 2 * _shrinkage(logs[proposals])[:, None]
     return near & (np.abs(logs - logs[proposals, None]) <= tolerance)
 
 
@@ -163,6 +164,11 @@ def _least_squares(
     determinant = np.linalg.det(linear)
     stretched = np.square(linear).sum(axis=(1, 2)) > (max_stretch + 1 / max_stretch) * determinant
     return np.concatenate([linear, shift[:, :, None]], axis=2), (determinant > 0) & ~stretched
+
+
+def _shrinkage(log_scales: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[H], at most 1: how much smaller an area becomes. Residuals count in pixels of the more detailed photograph."""
+    return np.exp(2 * np.minimum(log_scales, 0.0))
 
 
 def _log_scale(maps: Maps) -> NDArray[np.float64]:

@@ -49,6 +49,19 @@ def test_matches_of_another_scale_do_not_agree() -> None:
     assert loose.agreeing[:30].all()
 
 
+def test_where_the_map_shrinks_residuals_count_in_pixels_of_the_query() -> None:
+    query, index, ratios = planted(7)
+    # 7 pixels off after the map, 10 before it.
+    index[:2] += [0, 10]
+    fit = fit_scaled(index, query, 1 / ratios, **SETTINGS)
+    scale = np.sqrt(np.linalg.det(fit.matrix[:, :2]))
+    assert scale < 0.8
+    off = np.hypot(*(index @ fit.matrix[:, :2].T + fit.matrix[:, 2] - query).T)
+    alike = np.abs(np.log(1 / ratios / scale)) <= 0.5
+    np.testing.assert_array_equal(fit.agreeing, alike & (off <= 8 * scale))
+    assert (alike & (off > 8 * scale) & (off <= 8)).any()
+
+
 def test_the_order_of_the_matches_does_not_matter() -> None:
     query, index, ratios = planted(4)
     order = np.random.default_rng(0).permutation(len(query))
