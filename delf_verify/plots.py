@@ -62,7 +62,8 @@ def draw_matches(
     pairs = list(zip(left_points[inlier_mask][order], right_points[inlier_mask][order], strict=True))
     colours = [_colour(start[0] / height) for start, _ in pairs]
     for place in np.unique(np.linspace(0, max(len(pairs) - 1, 0), _MAX_LINES).round().astype(int))[: len(pairs)]:
-        _line(canvas, *pairs[place], colours[place])
+        start, end = pairs[place]
+        _line(canvas, start, end, colours[place])
     radius = 3 if len(pairs) <= _MAX_LINES else 2
     for (start, end), colour in zip(pairs, colours, strict=True):
         for y, x in (start, end):

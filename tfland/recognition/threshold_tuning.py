@@ -58,9 +58,15 @@ def label_evidence(folder: Path, solution: Path) -> LabelledEvidence:
 
     Raises:
         OSError: a file is missing.
-        ValueError: a file is damaged, a query is not in the solution or has several predictions.
+        ValueError: a file is damaged, a query is not in the solution or has several predictions, or the verification
+            stopped early: a confirmed query's counts are then not those that another rule would see.
     """
-    table, answers = read_verified(folder), read_solution(solution)
+    table, answers, record = read_verified(folder), read_solution(solution), read_record(folder)
+    if record.get("settings", {}).get("stop_early"):
+        raise ValueError(
+            f"{folder} was verified with --stop-early, so that confirmed queries were compared in part: "
+            "verify once more without it and tune on that"
+        )
     ignored = set(answers.loc[answers["usage"] == IGNORED, ID])
     table = table[(table[LANDMARK] != NO_LANDMARK_ID) & ~table[ID].isin(ignored)].reset_index(drop=True)
     truth = truth_of(answers)
@@ -70,7 +76,7 @@ def label_evidence(folder: Path, solution: Path) -> LabelledEvidence:
         is_true=is_true,
         is_distractor=np.array([not truth[query] for query in table[ID]], dtype=bool),
         truth=truth,
-        extractor=str(read_record(folder).get("extractor", "")),
+        extractor=str(record.get("extractor", "")),
     )
 
 

@@ -104,3 +104,9 @@ def test_a_query_without_a_solution_is_named(verified: Path) -> None:
     (verified / "solution.csv").write_text("id,landmarks,Usage\nq0,7,Public\n")
     with pytest.raises(ValueError, match="query 'q1' is not in the solution"):
         tune_on_solution(verified, verified / "solution.csv")
+
+
+def test_evidence_that_was_gathered_in_part_is_refused(verified: Path) -> None:
+    (verified / "verify.json").write_text(json.dumps({"extractor": "sift-1", "settings": {"stop_early": True}}))
+    with pytest.raises(ValueError, match="verified with --stop-early"):
+        label_evidence(verified, verified / "solution.csv")
