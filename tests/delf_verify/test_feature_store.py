@@ -240,3 +240,16 @@ def test_random_access_is_quick(tmp_path: Path, make_features) -> None:
             store.get(name)
             times.append(time.perf_counter() - started)
     assert np.median(times) < 2e-3
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux lists the maps of a process")
+def test_few_shards_are_mapped_at_once(tmp_path: Path, make_features) -> None:
+    many = {f"i{number}": make_features(3, seed=number) for number in range(80)}
+    with FeatureStore(tmp_path, "f", images_per_shard=1) as store:
+        for image_id, features in many.items():
+            store.add(image_id, features)
+    store = FeatureStore(tmp_path, "f")
+    for image_id in [*many, *reversed(many), "i0", "i79"]:
+        np.testing.assert_array_equal(store.get(image_id).locations_yx, many[image_id].locations_yx)
+    maps = Path("/proc/self/maps").read_text()
+    assert 1 < maps.count(str(tmp_path)) <= 64

@@ -10,13 +10,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from delf_verify.reliability import draw_reliability, expected_calibration_error, reliability_table
 from delf_verify.sources import PhotographSource
 from tfland.metrics.gap import Truth, average_precision, count_landmark_queries, kaggle_order, relevance
 from tfland.recognition.calibration import Calibration, fit_isotonic, fit_temperature
 from tfland.recognition.methods import head_probabilities, recognise, row_blocks
 from tfland.recognition.observe import GATE, Observations, observe
 from tfland.recognition.partition import cross_assign, write_cross_assignment
-from delf_verify.reliability import draw_reliability, expected_calibration_error, reliability_table
 from tfland.recognition.submission import write_refused
 from tfland.recognition.system import Member, System
 from tfrecords_builder import schema

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from delf_verify.reliability import expected_calibration_error, reliability_table
 from delf_verify.sources import FolderSource
 from tfland.metrics.gap import gap
 from tfland.recognition.calibration import CALIBRATION_FILE
 from tfland.recognition.predict import predict
-from delf_verify.reliability import expected_calibration_error, reliability_table
 from tfland.recognition.system import System
 from tfland.recognition.system_config import ClassifierConfig, GateConfig, SystemConfig
 from tfland.recognition.system_tuning import _held_out, calibrate
