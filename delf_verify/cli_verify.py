@@ -28,7 +28,7 @@ ThresholdsOption = Annotated[
 ]
 MaxIndexImagesOption = Annotated[int | None, typer.Option(help="Images compared a query at most; all if absent.")]
 ResidualOption = Annotated[
-    float | None, typer.Option(help="How far an inlier may lie off, in pixels of the index image; as tuned if absent.")
+    float | None, typer.Option(help="How far an inlier may lie off, in pixels the extractor saw; as tuned if absent.")
 ]
 IndexFeaturesOption = Annotated[
     Path | None, typer.Option(help="Folder of the index images' features, shared by several runs.")

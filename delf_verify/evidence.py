@@ -7,7 +7,7 @@ import numpy as np
 
 from delf_verify.config import VerifyConfig
 from delf_verify.features import LocalFeatures
-from delf_verify.geometry import GeometryResult, estimate_geometry
+from delf_verify.geometry import GeometryResult, estimate_geometry, in_original_pixels
 from delf_verify.matching import AggregatedIndex, PutativeMatches
 from delf_verify.spread import inlier_spread
 
@@ -146,8 +146,11 @@ def match_image(query: LocalFeatures, index: AggregatedIndex, image_id: str, con
 
 
 def _agree(query: LocalFeatures, features: LocalFeatures, putative: PutativeMatches, config: VerifyConfig) -> PairMatch:
-    query_yx = query.locations_yx[putative.query_indices]
-    index_yx = features.locations_yx[putative.index_indices]
+    # In pixels that the extractor saw: a photograph that it reduced is as precise as those, and as large.
+    query_yx = query.locations_yx[putative.query_indices] / query.pixel_size
+    index_yx = features.locations_yx[putative.index_indices] / features.pixel_size
     scale_ratios = features.scales[putative.index_indices] / query.scales[putative.query_indices]
-    geometry = estimate_geometry(query_yx, index_yx, config.geometry, scale_ratios)
+    scale_ratios = scale_ratios * (query.pixel_size / features.pixel_size)
+    found = estimate_geometry(query_yx, index_yx, config.geometry, scale_ratios)
+    geometry = in_original_pixels(found, config.geometry, query.pixel_size, features.pixel_size)
     return PairMatch(putative, geometry, inlier_spread(query, features, putative, geometry.inlier_mask))

@@ -4,7 +4,7 @@ A store is a folder:
 
     store.json      {"version": 2, "fingerprint": "..."}: whose features these are
     shard-NAME.npy  a row a feature: location_yx (2 float32, pixels), score, scale (float32), descriptor (D float16)
-    shard-NAME.csv  id,start,count: which rows of that shard belong to which image
+    shard-NAME.csv  id,start,count,pixel_size: which rows of that shard belong to which image
 
 A shard counts once its .csv is there, which is written last; neither file is ever changed. NAME is a hash of the ids in
 it, so several processes may add to one store at the same time.
@@ -30,12 +30,12 @@ from delf_verify.features import LocalFeatures
 from delf_verify.half_precision import from_half, is_finite, to_half
 from tfrecords_builder.atomic import atomic_write
 
-_VERSION = 2
+_VERSION = 3
 _ABOUT = "store.json"
-_HEADER = ["id", "start", "count"]
+_HEADER = ["id", "start", "count", "pixel_size"]
 _FIELDS = ("location_yx", "score", "scale", "descriptor")
-# Shards that are mapped at once. Pages that were read count as a process's memory while they are mapped, and Linux gives
-# a process 65,530 maps; to map a shard anew costs 0.16 ms.
+# Shards that are mapped at once. Pages that were read count as a process's memory while they are mapped, and Linux
+# gives a process 65,530 maps; to map a shard anew costs 0.16 ms.
 _MAX_OPEN = 64
 
 
@@ -43,6 +43,7 @@ class _Place(NamedTuple):
     shard: str
     start: int
     num_features: int
+    pixel_size: float
 
 
 def as_stored(features: LocalFeatures) -> LocalFeatures:
@@ -137,14 +138,15 @@ class FeatureStore:
             return self._pending[image_id]
         if image_id not in self._places:
             raise KeyError(f"image {image_id!r} is not in the feature store {self.folder}")
-        shard, start, count = self._places[image_id]
+        shard, start, count, pixel_size = self._places[image_id]
         rows = self._mapped(shard)[start : start + count]
         if len(rows) != count:
             raise ValueError(f"{self.folder / shard}.npy is shorter than its .csv says; delete both and run again")
         try:
             if not is_finite(rows["descriptor"]):
                 raise ValueError("a descriptor is not finite")
-            return LocalFeatures(rows["location_yx"], from_half(rows["descriptor"]), rows["score"], rows["scale"])
+            descriptors = from_half(rows["descriptor"])
+            return LocalFeatures(rows["location_yx"], descriptors, rows["score"], rows["scale"], pixel_size)
         except ValueError as error:
             path = self.folder / shard
             raise ValueError(f"{path}.npy is damaged ({error}); delete it and its .csv and run again") from error
@@ -168,12 +170,12 @@ class FeatureStore:
             np.save(file, _to_rows(list(self._pending.values())), allow_pickle=False)
         places, start = {}, 0
         for image_id, features in self._pending.items():
-            places[image_id] = _Place(name, start, len(features))
+            places[image_id] = _Place(name, start, len(features), features.pixel_size)
             start += len(features)
         with atomic_write(self.folder / f"{name}.csv", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(_HEADER)
-            writer.writerows((image_id, place.start, place.num_features) for image_id, place in places.items())
+            writer.writerows((image_id, *place[1:]) for image_id, place in places.items())
         self._places.update(places)
         self._pending = {}
 
@@ -220,8 +222,8 @@ def _read_table(path: Path) -> dict[str, _Place]:
     if not rows or rows[0] != _HEADER:
         raise ValueError(f"{path} must begin with {','.join(_HEADER)}; delete it and its .npy and run again")
     try:
-        places = {image_id: _Place(path.stem, int(start), int(count)) for image_id, start, count in rows[1:]}
-        if any(place.start < 0 or place.num_features < 0 for place in places.values()):
+        places = {name: _Place(path.stem, int(start), int(count), float(size)) for name, start, count, size in rows[1:]}
+        if any(place.start < 0 or place.num_features < 0 or not place.pixel_size > 0 for place in places.values()):
             raise ValueError("a negative number")
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}); delete it and its .npy and run again") from error

@@ -38,16 +38,19 @@ class LocalFeatures:
             pixel is (0, 0).
         descriptors: [N, D] float32; every extractor of ours gives rows of unit length.
         scores: [N] float32, strength of a feature, higher is better (attention of DELF, response of SIFT).
-        scales: [N] float32, size of a feature relative to the extractor's smallest one.
+        scales: [N] float32, size of a feature relative to the extractor's smallest one, times `pixel_size`.
+        pixel_size: side of a pixel that the extractor saw, in pixels of the original image: above 1 where a large
+            photograph was reduced first. How precise a location is.
 
     Raises:
-        ValueError: the shapes do not fit together, or a value is not finite.
+        ValueError: the shapes do not fit together, a value is not finite, or pixel_size is not positive.
     """
 
     locations_yx: FloatArray
     descriptors: FloatArray
     scores: FloatArray
     scales: FloatArray
+    pixel_size: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("locations_yx", "descriptors", "scores", "scales"):
@@ -55,6 +58,8 @@ class LocalFeatures:
             if not np.isfinite(array).all():
                 raise ValueError(f"{name} holds a value that is not finite (NaN or infinity); check the extractor")
             object.__setattr__(self, name, array)
+        if not 0 < self.pixel_size < np.inf:
+            raise ValueError(f"pixel_size must be a positive number of pixels, got {self.pixel_size}")
         count = len(self.locations_yx)
         if self.locations_yx.shape != (count, 2):
             raise ValueError(f"locations_yx must have the shape [N, 2], got {list(self.locations_yx.shape)}")
@@ -81,7 +86,9 @@ class LocalFeatures:
     def take(self, indices: NDArray[np.integer] | Sequence[int]) -> "LocalFeatures":
         """The features of the given rows, in the order given."""
         rows = np.asarray(indices, dtype=np.int64)
-        return LocalFeatures(self.locations_yx[rows], self.descriptors[rows], self.scores[rows], self.scales[rows])
+        return LocalFeatures(
+            self.locations_yx[rows], self.descriptors[rows], self.scores[rows], self.scales[rows], self.pixel_size
+        )
 
     def strongest(self, count: int) -> "LocalFeatures":
         """At most `count` features of the highest scores, best first; equal scores keep their order."""

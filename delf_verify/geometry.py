@@ -1,7 +1,7 @@
 """How many matches of a pair agree on one map: robust estimation by several models and engines."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -27,6 +27,9 @@ _PLANAR_SHARE = 0.8
 @dataclass(frozen=True, kw_only=True)
 class GeometryConfig:
     """How the map of a pair is estimated and when it is refused.
+
+    Pixels are those that the extractor saw: a photograph larger than its max_side was reduced first, and its features
+    are as precise as the reduced one's (`LocalFeatures.pixel_size`).
 
     Attributes:
         model: "similarity" (turn, scale, shift), "affine", "homography" (views of a plane) or "fundamental" (any
@@ -117,6 +120,26 @@ class GeometryResult:
     inlier_mask: NDArray[np.bool_]
     matrix: NDArray[np.float64] | None
     planar: bool = False
+
+
+def in_original_pixels(
+    result: GeometryResult, config: GeometryConfig, query_pixel: float, index_pixel: float
+) -> GeometryResult:
+    """The same result with its matrix between the original images.
+
+    Args:
+        result: found between locations that were divided by the two numbers.
+        config: by which it was found.
+        query_pixel: pixels of the original query for one of the result's.
+        index_pixel: of the index image likewise.
+    """
+    if result.matrix is None:
+        return result
+    query, index = (np.diag([1 / size, 1 / size, 1.0]) for size in (query_pixel, index_pixel))
+    if config.model == "fundamental":
+        return replace(result, matrix=index @ result.matrix @ query)
+    back = np.linalg.inv(index)
+    return replace(result, matrix=back[: len(result.matrix), : len(result.matrix)] @ result.matrix @ query)
 
 
 def estimate_geometry(

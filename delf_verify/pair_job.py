@@ -25,7 +25,7 @@ from tfrecords_builder import terminal
 from tfrecords_builder.atomic import atomic_write
 
 # Raised whenever the same features and settings would give other scores.
-_VERSION = 1
+_VERSION = 2
 # A part is the unit of work and of resuming: about a second of it.
 _PAIRS_PER_PART = 32
 

@@ -181,7 +181,8 @@ class Pyramid:
         maps = [(size, fetch(out["descriptors"]), fetch(out["attention"])) for size, out in started.levels]
         return [
             self._best(
-                [self._level(image, size, descriptors[row], attention[row]) for size, descriptors, attention in maps]
+                [self._level(image, size, descriptors[row], attention[row]) for size, descriptors, attention in maps],
+                max(1.0, max(image) / self._config.max_side),
             )
             for row, image in enumerate(started.sizes)
         ]
@@ -201,7 +202,7 @@ class Pyramid:
         strong = scores >= self._config.score_threshold
         return _Level(boxes[strong], descriptors.reshape(-1, self.dimension)[strong], scores[strong])
 
-    def _best(self, levels: Sequence[_Level]) -> LocalFeatures:
+    def _best(self, levels: Sequence[_Level], pixel_size: float) -> LocalFeatures:
         if not levels:
             return LocalFeatures.empty(self.dimension)
         boxes = np.concatenate([level.boxes for level in levels])
@@ -215,6 +216,7 @@ class Pyramid:
             descriptors=normalize(np.concatenate([level.descriptors for level in levels])[kept]),
             scores=scores[kept],
             scales=(boxes[:, 2] - boxes[:, 0]) / smallest,
+            pixel_size=pixel_size,
         )
 
 

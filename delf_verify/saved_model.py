@@ -139,6 +139,7 @@ class SavedModelExtractor:
             descriptors=normalize(found.descriptors) if self._pca is None else self._pca.project(found.descriptors),
             scores=found.scores,
             scales=(found.scales * np.sqrt(ratio.prod())).astype(np.float32),
+            pixel_size=float(np.sqrt(ratio.prod())),
         )
 
     def _dimension(self) -> int:

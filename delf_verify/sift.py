@@ -95,10 +95,15 @@ class RootSift:
             return LocalFeatures.empty(_DIMENSION)
         factors = np.array([height / grey.shape[0], width / grey.shape[1]])
         locations_yx = (keypoints[:, [1, 0]] + 0.5) * factors - 0.5
-        scales = keypoints[:, 2] * np.sqrt(factors.prod())
+        pixel_size = float(np.sqrt(factors.prod()))
+        scales = keypoints[:, 2] * pixel_size
         rooted = np.sqrt(descriptors / descriptors.sum(axis=1, keepdims=True))
         return LocalFeatures(
-            locations_yx.astype(np.float32), rooted, keypoints[:, 4].astype(np.float32), scales.astype(np.float32)
+            locations_yx=locations_yx.astype(np.float32),
+            descriptors=rooted,
+            scores=keypoints[:, 4].astype(np.float32),
+            scales=scales.astype(np.float32),
+            pixel_size=pixel_size,
         )
 
     def _describe(self, grey: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:

@@ -24,7 +24,7 @@ from tfrecords_builder.images import ImageRefused
 from tfrecords_builder.schema import ID, LANDMARK, NO_LANDMARK_ID, REASON, SCORE
 
 # Raised whenever the same settings would give other evidence.
-_VERSION = 2
+_VERSION = 3
 ROLES = ("query", "index")
 
 

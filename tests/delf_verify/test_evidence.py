@@ -1,10 +1,15 @@
+from typing import Literal
+
+import cv2
 import numpy as np
 import pytest
 
 from delf_verify.config import VerifyConfig, default_config
 from delf_verify.evidence import ImageEvidence, QueryEvidence, match_image, match_images, verify_query
 from delf_verify.features import LocalFeatures
+from delf_verify.geometry import GeometryConfig, estimate_geometry, in_original_pixels
 from delf_verify.matching import AggregatedIndex
+from delf_verify.sift import RootSift
 
 
 def features(seed: int, count: int = 60) -> LocalFeatures:
@@ -54,3 +59,45 @@ def test_the_best_of_equals_has_more_matches_then_the_first_id() -> None:
     )
     evidence = QueryEvidence.of(images)
     assert (evidence.best_image_id, evidence.inlier_ratio, evidence.spread) == ("a", 9 / 30, 0.2)
+
+
+def test_a_photograph_that_was_reduced_counts_in_the_pixels_that_were_seen() -> None:
+    """A view of 700 px against itself and against a copy six times as large, which is reduced to 1024 px first."""
+    generator, (height, width) = np.random.default_rng(3), (500, 700)
+    canvas = np.zeros((height, width), np.float32)
+    for step in (6, 14, 30):
+        coarse = generator.normal(size=(height // step + 2, width // step + 2)).astype(np.float32)
+        canvas += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    view = np.repeat(np.clip(128 + 40 * canvas, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    large = cv2.resize(view, (6 * width, 6 * height), interpolation=cv2.INTER_CUBIC)
+    extractor, config = RootSift(), default_config("sift")
+    query, same, big = (extractor.extract(image) for image in (view, view, large))
+    assert big.pixel_size == pytest.approx(6 * width / 1024, rel=1e-3)
+    (plain,) = match_images(query, AggregatedIndex(["i"], [same]), config)
+    (found,) = match_images(query, AggregatedIndex(["i"], [big]), config)
+    assert found.geometry.num_inliers > 0.3 * plain.geometry.num_inliers > 30
+    matrix = found.geometry.matrix
+    assert matrix is not None
+    # The whole scale of six, which is beyond max_scale, and pixel centres kept: y' + 0.5 = 6 (y + 0.5).
+    np.testing.assert_allclose(matrix[:, :2], 6 * np.eye(2), atol=0.05)
+    np.testing.assert_allclose(matrix[:, 2], 2.5, atol=6)
+
+
+@pytest.mark.parametrize("model", ["affine", "homography", "fundamental"])
+def test_matrices_are_given_in_original_pixels(model: Literal["affine", "homography", "fundamental"]) -> None:
+    generator = np.random.default_rng(0)
+    query = np.column_stack([generator.uniform(0, 900, (60, 2)), np.ones(60)])
+    index = (
+        query[:, :2] * 0.8 + [40, 7] + (0 if model != "fundamental" else generator.uniform(0, 90, (60, 1)) * [1, 0.2])
+    )
+    config = GeometryConfig(model=model)
+    found = estimate_geometry(query[:, :2] / 3, index / 1.5, config)
+    matrix = in_original_pixels(found, config, 3, 1.5).matrix
+    assert matrix is not None and found.num_inliers > 50
+    if model == "fundamental":
+        lines = query @ matrix.T
+        off = (lines * np.column_stack([index, np.ones(60)])).sum(axis=1) / np.hypot(lines[:, 0], lines[:, 1])
+        assert np.median(np.abs(off)) < 3
+    else:
+        mapped = query @ matrix.T
+        np.testing.assert_allclose(mapped[:, :2] / (mapped[:, 2:] if model == "homography" else 1), index, atol=0.5)

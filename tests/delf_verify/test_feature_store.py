@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ def assert_same(found: LocalFeatures, expected: LocalFeatures) -> None:
     for name in ("locations_yx", "descriptors", "scores", "scales"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
         assert getattr(found, name).dtype == np.float32
+    assert found.pixel_size == expected.pixel_size
 
 
 @pytest.fixture
@@ -26,7 +28,10 @@ def images(make_features) -> dict[str, LocalFeatures]:
     """Features of ten images as a store keeps them; one has none, and the ids are not tame."""
     ids = ["a", "b/c.jpg", "../../etc/passwd", "é ü", 'with "quotes", commas', "line\nbreak", "g", "h", "i", "empty"]
     counts = dict.fromkeys(ids, 0) | {name: i for i, name in enumerate(ids[:-1])}
-    return {name: as_stored(make_features(count, 8, seed=count)) for name, count in counts.items()}
+    return {
+        name: replace(as_stored(make_features(count, 8, seed=count)), pixel_size=1 + count / 7)
+        for name, count in counts.items()
+    }
 
 
 @pytest.mark.parametrize("images_per_shard", [1, 3, 100])
@@ -141,13 +146,13 @@ def test_an_error_in_the_block_keeps_what_was_added(tmp_path: Path, make_feature
     [
         ("store.json", b"", "describes no feature store"),
         ("store.json", b"[]", "describes no feature store"),
-        ("store.json", b'{"version": 99, "fingerprint": "sift"}', "has version 99, this program reads 2"),
+        ("store.json", b'{"version": 99, "fingerprint": "sift"}', "has version 99, this program reads 3"),
         ("store.json", b'{"version": 1, "fingerprint": "sift"}', "has version 1, .* delete the folder or use another"),
-        ("*.csv", b"", "must begin with id,start,count; delete it and its .npy"),
-        ("*.csv", b"id,start,count\na,0\n", "is damaged .* delete it and its .npy"),
-        ("*.csv", b"id,start,count\na,zero,2\n", "is damaged .* delete it and its .npy"),
-        ("*.csv", b"id,start,count\na,0,200\n", "shorter than its .csv says"),
-        ("*.csv", b"id,start,count\na,-1,1\n", "is damaged .* delete it and its .npy"),
+        ("*.csv", b"", "must begin with id,start,count,pixel_size; delete it and its .npy"),
+        ("*.csv", b"id,start,count,pixel_size\na,0\n", "is damaged .* delete it and its .npy"),
+        ("*.csv", b"id,start,count,pixel_size\na,zero,2,1.0\n", "is damaged .* delete it and its .npy"),
+        ("*.csv", b"id,start,count,pixel_size\na,0,200,1.0\n", "shorter than its .csv says"),
+        ("*.csv", b"id,start,count,pixel_size\na,-1,1,1.0\n", "is damaged .* delete it and its .npy"),
         ("*.npy", b"", "is damaged .* delete it and its .csv"),
         ("*.npy", b"\x93NUMPY\x01\x00", "is damaged .* delete it and its .csv"),
         ("*.npy", None, "is damaged .* delete it and its .csv"),
