@@ -61,8 +61,9 @@ def units_of_pairs(first: Sequence[str], second: Sequence[str], same: ArrayLike)
 def splits_of(units: NDArray[np.int64], is_true: BoolArray, rows: BoolArray, *, folds: int, seed: int) -> list[Split]:
     """Splits of the rows of a sample by their units.
 
-    Units are dealt to the folds one by one, those with most true rows first, each to the fold with the fewest true
-    rows so far, then the fewest rows. Every unordered pair of folds that some row belongs to is a test part.
+    Units are dealt to the folds one by one, those with most true rows first: a unit with true rows to the fold with the
+    fewest true rows so far, then the fewest rows; one without to the fold with the fewest rows. So every fold has its
+    share of either kind. Every unordered pair of folds that some row belongs to is a test part.
 
     Args:
         units: [N, 2] int.
@@ -105,7 +106,10 @@ def _deal(places: NDArray[np.int64], is_true: BoolArray, num_units: int, folds: 
     of_unit = np.zeros(num_units, dtype=np.int64)
     load = np.zeros((folds, 2), dtype=np.int64)
     for unit in np.lexsort((chance, -all_rows, -true_rows)):
-        fold = int(np.lexsort((load[:, 1], load[:, 0]))[0])
+        # A unit without true rows changes nothing in the first column: by it all of them would go to one fold.
+        fold = int(
+            (np.lexsort((load[:, 1], load[:, 0])) if true_rows[unit] else np.argsort(load[:, 1], kind="stable"))[0]
+        )
         of_unit[unit] = fold
         load[fold] += true_rows[unit], all_rows[unit]
     return of_unit

@@ -173,7 +173,8 @@ def _tuned(
 def _deciding(inliers: RuleTuning, probability: RuleTuning | None, aim: Aim, wanted: Rule) -> str:
     if probability is None or wanted != "best":
         return "inliers" if probability is None else wanted
-    if inliers.held_out is None or probability.held_out is None:
+    if inliers.held_out is None or probability.held_out is None or inliers.held_out.rows != probability.held_out.rows:
+        # Figures of other rows cannot be compared.
         return "inliers"
     return "probability" if aim.merit(probability.held_out) > aim.merit(inliers.held_out) else "inliers"
 

@@ -110,3 +110,15 @@ def test_labels_of_a_row_do_not_reach_its_own_probability() -> None:
     )
     assert np.array_equal(first[splits[0].test], second[splits[0].test])
     assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(("num_true", "num_false"), [(49, 90), (45, 94), (3, 97), (101, 7)])
+def test_every_fold_has_its_share_of_either_kind(num_true: int, num_false: int) -> None:
+    """Also where the true ones do not divide evenly: then one fold must not draw all of the false ones."""
+    is_true = np.arange(num_true + num_false) < num_true
+    units = units_of_queries([f"q{number}" for number in range(len(is_true))])
+    splits = splits_of(units, is_true, np.ones(len(is_true), dtype=bool), folds=5, seed=0)
+    assert len(splits) == 5
+    for kind in (is_true, ~is_true):
+        counts = [int(np.count_nonzero(split.test & kind)) for split in splits]
+        assert max(counts) - min(counts) <= 2

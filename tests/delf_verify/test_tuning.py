@@ -141,10 +141,10 @@ def test_the_figures_are_those_of_the_written_rule(wanted: str) -> None:
 def test_evidence_of_nothing_does_not_look_good_when_held_out() -> None:
     """Labels drawn at random: the sample itself flatters, the held-out rows say that nothing was learnt."""
     excess, flattery = [], []
-    for seed in range(6):
+    for seed in range(24):
         table, _ = evidence(seed, rows=60)
         is_true = np.random.default_rng(seed + 50).random(60) < 0.5
-        aim = RateAim(is_true=is_true, precision=0.65)
+        aim = RateAim(is_true=is_true, recall=0.3)
         result = tune(sample_of(table, is_true), aim, TuningOptions(rule="inliers", folds=5))
         assert result.inliers.held_out is not None
         flattery.append(result.inliers.in_sample.precision - is_true.mean())
