@@ -34,8 +34,9 @@ _VERSION = 3
 _ABOUT = "store.json"
 _HEADER = ["id", "start", "count", "pixel_size"]
 _FIELDS = ("location_yx", "score", "scale", "descriptor")
-# Shards that are mapped at once. Pages that were read count as a process's memory while they are mapped, and Linux
-# gives a process 65,530 maps; to map a shard anew costs 0.16 ms.
+# What is mapped at once, in bytes (but at least one shard) and in shards. Pages that were read count as a process's
+# memory while they are mapped, and Linux gives a process 65,530 maps; to map a shard anew costs 0.16 ms.
+_MAX_MAPPED = 128 << 20
 _MAX_OPEN = 64
 
 
@@ -78,6 +79,7 @@ class FeatureStore:
         self._images_per_shard = images_per_shard
         self._pending: dict[str, LocalFeatures] = {}
         self._shards: dict[str, NDArray[np.void]] = {}
+        self._num_mapped = 0
         _open_or_create(self.folder, fingerprint)
         self._places: dict[str, _Place] = {}
         for table in sorted(self.folder.glob("shard-*.csv")):
@@ -152,12 +154,13 @@ class FeatureStore:
             raise ValueError(f"{path}.npy is damaged ({error}); delete it and its .csv and run again") from error
 
     def _mapped(self, shard: str) -> NDArray[np.void]:
-        """The rows of a shard; those of the least recently used one are let go where too many are open."""
+        """The rows of a shard; the least recently used ones are let go where too much is mapped."""
         rows = self._shards.pop(shard, None)
         if rows is None:
             rows = _map_shard(self.folder / f"{shard}.npy")
-            if len(self._shards) >= _MAX_OPEN:
-                del self._shards[next(iter(self._shards))]
+            self._num_mapped += rows.nbytes
+            while self._shards and (len(self._shards) >= _MAX_OPEN or self._num_mapped > _MAX_MAPPED):
+                self._num_mapped -= self._shards.pop(next(iter(self._shards))).nbytes
         self._shards[shard] = rows
         return rows
 
