@@ -37,7 +37,7 @@ def test_exit_3_when_a_photograph_was_refused(
 @pytest.mark.parametrize(
     ("more", "code", "message"),
     [
-        (["--features", "surf"], 2, "give 'sift', or 'delf:DIR'"),
+        (["--features", "surf"], 2, "features 'surf': give 'sift'"),
         (["--thresholds", "none.yaml"], 1, "none.yaml"),
         (["--max-index-images", "0"], 2, "max_index_images=0"),
         (["--queries", "nowhere"], 1, "neither a folder nor a pattern"),
