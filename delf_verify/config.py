@@ -61,9 +61,9 @@ def default_config(features: str) -> VerifyConfig:
     """The settings that suit an extractor.
 
     DELF: seed 003. RootSIFT's longer descriptors need Lowe's ratio test and mutual neighbours instead of a distance
-    limit. The sizes of upright features give maps from single matches, which let a weak ratio test do: chosen on
-    photographs, measured on those of other scenes (benchmarks/README.md, verification_quality.py). Oriented features
-    may be turned in any way, for which those maps do not allow.
+    limit. The sizes of upright features give maps from single matches, which let a weak ratio test do. What was chosen
+    on which photographs stands in benchmarks/README.md (verification_quality.py). Oriented features may be turned in
+    any way, for which those maps do not allow.
 
     Args:
         features: as `check_features` knows them.

@@ -201,9 +201,9 @@ def default_thresholds(features: str) -> Thresholds:
     Returns:
         For "sift" those that were fitted on photographs and come with this package; for others seed 003's.
     """
-    shipped = files("delf_verify") / "defaults" / "sift.yaml"
-    if features != _SIFT or not shipped.is_file():
+    if features != _SIFT:
         return Thresholds()
+    shipped = files("delf_verify") / "defaults" / "sift.yaml"
     return _parse(shipped.read_text(encoding="utf-8"), str(shipped))
 
 

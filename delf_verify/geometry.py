@@ -34,7 +34,7 @@ class GeometryConfig:
     Attributes:
         model: "similarity" (turn, scale, shift), "affine", "homography" (views of a plane) or "fundamental" (any
             rigid scene; chance agrees with it most easily).
-        engine: "batched" (NumPy; every sample is checked against the limits below, the best AUC on real pairs),
+        engine: "batched" (NumPy; every sample is checked against the limits below; the best AUC of those that sample),
             "opencv" (its RANSAC in C++), "usac" (OpenCV's USAC with MAGSAC++; no similarity), "skimage"
             (`measure.ransac`, the reference of DELF's image_reranking.py, hundreds of times slower) or "scales"
             (affine maps from single matches and the sizes of their features, see `scale_maps`: no samples).

@@ -17,7 +17,6 @@ from delf_verify.feature_job import extract_missing
 from delf_verify.feature_store import FeatureStore, as_stored
 from delf_verify.features import Extractor, LocalFeatures
 from delf_verify.pair_files import Pair, find_root, read_pairs, write_refused, write_scores
-from delf_verify.pair_files import read_labelled_pairs as read_labelled_pairs
 from delf_verify.pair_job import PairScore, match_features, match_stored
 from tfrecords_builder import terminal
 from tfrecords_builder.images import ImageRefused, Refusal, read_image

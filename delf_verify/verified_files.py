@@ -103,28 +103,6 @@ def write_parquet(folder: Path, table: pd.DataFrame) -> None:
         pq.write_table(pa.Table.from_arrays(arrays, VERIFIED_COLUMNS), file, compression="zstd")
 
 
-def read_parquet(folder: Path) -> pd.DataFrame:
-    """The table of verified.parquet, as `read_verified` gives it.
-
-    Raises:
-        OSError: there is none.
-        ValueError: it is not such a table.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = folder / VERIFIED_PARQUET_FILE
-    if not path.is_file():
-        raise FileNotFoundError(f"no {path}; tfland verify writes it")
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is damaged: {error}; run tfland verify again") from error
-    if table.column_names != VERIFIED_COLUMNS:
-        raise ValueError(f"{path} has the columns {table.column_names}, expected {VERIFIED_COLUMNS}")
-    return table.to_pandas().astype({"max_inliers": np.float64})
-
-
 def write_reranked(folder: Path, cells: Iterable[tuple[str, str]]) -> None:
     """Writes reranked.csv.
 

@@ -120,16 +120,26 @@ def verify_batch(
         config=config,
         out_dir=out_dir,
     )
-    with hold_lock(
-        out_dir / _LOCK, f"another tfland verify is writing into {out_dir}: wait for it or use another --out"
-    ):
-        forget_partials(out_dir)
-        if machines is not None:
-            machines.extract(job, (queries, index_images), features)
-        extract(job, (queries, index_images), features, extractor, workers)
-        gather(job, workers, machines)
-        given = {"features": features, "queries": queries.name, "index_images": index_images.name}
-        return finish(job, given)
+    busy = f"another tfland verify is writing into {out_dir}: wait for it or use another --out"
+    with hold_lock(out_dir / _LOCK, busy):
+        return _run(job, (queries, index_images), features, extractor, workers, machines)
+
+
+def _run(
+    job: VerifyJob,
+    photographs: tuple[Photographs, Photographs],
+    features: str,
+    extractor: Extractor,
+    workers: int,
+    machines: Machines | None,
+) -> pd.DataFrame:
+    forget_partials(job.out_dir)
+    if machines is not None:
+        machines.extract(job, photographs, features)
+    extract(job, photographs, features, extractor, workers)
+    gather(job, workers, machines)
+    queries, index_images = photographs
+    return finish(job, {"features": features, "queries": queries.name, "index_images": index_images.name})
 
 
 def extract(

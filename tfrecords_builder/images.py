@@ -29,6 +29,12 @@ from tfrecords_builder.resizing import ResizeMode, decoding_divisor, fitted_size
 _WHITE = (255, 255, 255)
 
 
+def places_of(image_id: str) -> tuple[str, str]:
+    """The paths, relative to a folder of photographs, where `locate` looks, in this order; the id is valid."""
+    flat = f"{image_id}.jpg"
+    return "/".join((*image_id[:3], flat)), flat
+
+
 def locate(root: Path, image_id: str) -> Path:
     """Returns the file of a photograph below `root`: a/b/c/abc….jpg as in GLDv2, else abc….jpg.
 
@@ -37,8 +43,7 @@ def locate(root: Path, image_id: str) -> Path:
         ImageRefused: MISSING if there is none; OUTSIDE if it is a link that leads out of `root`.
     """
     validate_id(image_id)
-    flat = Path(f"{image_id}.jpg")
-    nested = Path(*image_id[:3], flat)
+    nested, flat = places_of(image_id)
     for relative in (nested, flat):
         path = root / relative
         if path.is_file():

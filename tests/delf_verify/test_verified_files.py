@@ -29,8 +29,10 @@ def test_verified_comes_back_as_it_went(tmp_path: Path) -> None:
 def test_the_parquet_file_holds_the_same_table(tmp_path: Path) -> None:
     files.write_verified(tmp_path, table().round({"mean_inliers": 6}))
     files.write_parquet(tmp_path, table().round({"mean_inliers": 6}))
-    pd.testing.assert_frame_equal(files.read_parquet(tmp_path), files.read_verified(tmp_path), check_dtype=False)
     plain = pd.read_parquet(tmp_path / "verified.parquet")
+    pd.testing.assert_frame_equal(
+        plain.astype({"max_inliers": np.float64}), files.read_verified(tmp_path), check_dtype=False
+    )
     assert plain["max_inliers"].isna().tolist() == [False, True] and plain["landmark_id"].dtype == np.int64
     before = (tmp_path / "verified.parquet").read_bytes()
     files.write_parquet(tmp_path, files.read_verified(tmp_path))
@@ -39,12 +41,8 @@ def test_the_parquet_file_holds_the_same_table(tmp_path: Path) -> None:
 
 def test_an_empty_table_has_its_columns_in_parquet_too(tmp_path: Path) -> None:
     files.write_parquet(tmp_path, table().head(0))
-    assert files.read_parquet(tmp_path).empty
-    with pytest.raises(FileNotFoundError, match=r"verified\.parquet; tfland verify writes it"):
-        files.read_parquet(tmp_path / "none")
-    (tmp_path / "verified.parquet").write_bytes(b"PAR1 and nothing more")
-    with pytest.raises(ValueError, match="is damaged"):
-        files.read_parquet(tmp_path)
+    plain = pd.read_parquet(tmp_path / "verified.parquet")
+    assert plain.empty and list(plain.columns) == files.VERIFIED_COLUMNS
 
 
 def test_evidence_comes_back(tmp_path: Path) -> None:
