@@ -239,3 +239,15 @@ def test_bad_samples_are_refused(change: dict, message: str) -> None:
 def test_bad_options_are_refused(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TuningOptions(**change)
+
+
+def test_figures_of_fewer_rows_do_not_win() -> None:
+    """One false row: in its fold no probability can be fitted, and without it the calibrated rule looks perfect."""
+    table, _ = evidence(3, rows=40)
+    is_true = np.arange(40) > 0
+    result = tune(sample_of(table, is_true), RateAim(is_true=is_true, precision=0.99), TuningOptions(folds=5))
+    assert result.inliers.held_out is not None and result.probability is not None
+    assert result.probability.held_out is not None
+    assert (result.inliers.held_out.rows, result.probability.held_out.rows) == (40, 32)
+    assert result.probability.held_out.objective > result.inliers.held_out.objective
+    assert result.rule == "inliers"
